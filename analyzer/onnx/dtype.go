@@ -1,6 +1,9 @@
 package onnx
 
-import "strconv"
+import (
+	"math/bits"
+	"strconv"
+)
 
 // DType is TensorProto.DataType.
 type DType int32
@@ -67,6 +70,24 @@ func (d DType) Bits() int {
 		return 0
 	}
 	return dtypes[d].bits
+}
+
+// Bytes returns the bytes that n packed elements take, rounded up to whole bytes. ok is false where n is negative, d
+// has no fixed size (strings, unknown types) or the result exceeds an int64.
+func (d DType) Bytes(n int64) (size int64, ok bool) {
+	width := d.Bits()
+	if n < 0 || width == 0 {
+		return 0, false
+	}
+	hi, lo := bits.Mul64(uint64(n), uint64(width))
+	if hi >= 8 { // 2^67 bits and more are 2^64 bytes and more
+		return 0, false
+	}
+	whole := hi<<61 | lo>>3
+	if lo&7 != 0 {
+		whole++
+	}
+	return int64(whole), int64(whole) >= 0
 }
 
 // IsFloat reports whether d is a real floating-point type of any width.

@@ -41,6 +41,15 @@ type Graph struct {
 	Inputs             []ValueInfo
 	Outputs            []ValueInfo
 	ValueInfo          []ValueInfo
+	QuantAnnotations   []TensorAnnotation
+	Metadata           []StringPair
+}
+
+// TensorAnnotation names the tensors that hold a value's quantisation parameters, keyed SCALE_TENSOR,
+// ZERO_POINT_TENSOR and so on.
+type TensorAnnotation struct {
+	TensorName string
+	Params     []StringPair
 }
 
 // Node is a NodeProto. An absent optional input or output is the empty string.
@@ -79,6 +88,7 @@ type Function struct {
 	Nodes             []*Node
 	Opsets            []OpsetID
 	ValueInfo         []ValueInfo
+	Metadata          []StringPair
 }
 
 // Opset is like Model.Opset, over the function's own imports.
@@ -134,6 +144,7 @@ type ValueInfo struct {
 	Name      string
 	DocString string
 	Type      *Type // nil where the file gives none
+	Metadata  []StringPair
 }
 
 // TypeKind says which member of TypeProto a Type is.

@@ -1,0 +1,254 @@
+package onnx
+
+import "fmt"
+
+// maxDepth bounds the nesting of graphs, types and sequences. Real models stay below ten.
+const maxDepth = 200
+
+// decoder turns the bytes of one file into a Model.
+type decoder struct {
+	data  []byte
+	path  string    // for messages
+	file  *source   // where large payloads are read from later; nil: data stays and payloads are parts of it
+	ext   *resolver // finds external data
+	depth int
+
+	text     text
+	blobs    blocks // payloads of small tensors
+	ints     slab[int64]
+	floats   slab[float32]
+	names    slab[string]
+	nodes    slab[Node]
+	attrs    slab[Attribute]
+	tensors  slab[Tensor]
+	types    slab[Type]
+	dims     slab[Dimension]
+	pairs    slab[StringPair]
+	nodePtrs slab[*Node]
+}
+
+// count tallies the records of a message by field number, so that its lists are allocated once at their final size.
+// A malformed message ends the count; decoding it reports the error.
+func (d *decoder) count(s span) (n [32]int) {
+	f := d.fields(s, nil)
+	for f.next() {
+		if f.num < 32 {
+			n[f.num]++
+		}
+	}
+	return n
+}
+
+// deeper enters a message that may contain itself; the caller calls d.up when it leaves.
+func (d *decoder) deeper(s span) *FormatError {
+	if d.depth >= maxDepth {
+		return &FormatError{Path: d.path, Offset: int64(s.lo), Msg: fmt.Sprintf("nested more than %d deep", maxDepth)}
+	}
+	d.depth++
+	return nil
+}
+
+func (d *decoder) up() { d.depth-- }
+
+// add appends a zero element to list and returns it for decoding in place.
+func add[T any](list *[]T) *T {
+	var zero T
+	*list = append(*list, zero)
+	return &(*list)[len(*list)-1]
+}
+
+// merged returns *p, made by the slab when it is nil: a message that occurs again is merged into the first.
+func merged[T any](s *slab[T], p **T) *T {
+	if *p == nil {
+		*p = s.one()
+	}
+	return *p
+}
+
+func (d *decoder) model(m *Model, s span) *FormatError {
+	f := d.fields(s, modelMessage)
+	for f.next() {
+		switch f.num {
+		case modelIRVersion:
+			m.IRVersion = f.int64()
+		case modelProducerName:
+			m.ProducerName = f.str()
+		case modelProducerVersion:
+			m.ProducerVersion = f.str()
+		case modelDomain:
+			m.Domain = f.str()
+		case modelVersion:
+			m.ModelVersion = f.int64()
+		case modelDoc:
+			m.DocString = f.str()
+		case modelGraph:
+			if m.Graph == nil {
+				m.Graph = new(Graph)
+			}
+			f.check(d.graph(m.Graph, f.span()))
+		case modelOpset:
+			f.check(d.opset(add(&m.Opsets), f.span()))
+		case modelMetadata:
+			f.check(d.pair(add(&m.Metadata), f.span()))
+		case modelTraining:
+			f.span()
+			m.TrainingInfo++
+		case modelFunction:
+			fn := new(Function)
+			m.Functions = append(m.Functions, fn)
+			f.check(d.function(fn, f.span()))
+		}
+	}
+	return f.err
+}
+
+func (d *decoder) opset(o *OpsetID, s span) *FormatError {
+	f := d.fields(s, opsetMessage)
+	for f.next() {
+		switch f.num {
+		case opsetDomain:
+			o.Domain = f.str()
+		case opsetVersion:
+			o.Version = f.int64()
+		}
+	}
+	return f.err
+}
+
+func (d *decoder) pair(p *StringPair, s span) *FormatError {
+	f := d.fields(s, pairMessage)
+	for f.next() {
+		switch f.num {
+		case pairKey:
+			p.Key = f.str()
+		case pairValue:
+			p.Value = f.str()
+		}
+	}
+	return f.err
+}
+
+func (d *decoder) graph(g *Graph, s span) *FormatError {
+	if err := d.deeper(s); err != nil {
+		return err
+	}
+	defer d.up()
+	n := d.count(s)
+	g.Nodes = reserve(&d.nodePtrs, g.Nodes, n[graphNode])
+	g.Initializers = grown(g.Initializers, n[graphInitializer])
+	g.Inputs = grown(g.Inputs, n[graphInput])
+	g.Outputs = grown(g.Outputs, n[graphOutput])
+	g.ValueInfo = grown(g.ValueInfo, n[graphValueInfo])
+	f := d.fields(s, graphMessage)
+	for f.next() {
+		switch f.num {
+		case graphNode:
+			node := d.nodes.one()
+			g.Nodes = append(g.Nodes, node)
+			f.check(d.node(node, f.span()))
+		case graphName:
+			g.Name = f.str()
+		case graphInitializer:
+			t := d.tensors.one()
+			g.Initializers = append(g.Initializers, t)
+			f.check(d.tensor(t, f.span()))
+		case graphDoc:
+			g.DocString = f.str()
+		case graphInput:
+			f.check(d.value(add(&g.Inputs), f.span()))
+		case graphOutput:
+			f.check(d.value(add(&g.Outputs), f.span()))
+		case graphValueInfo:
+			f.check(d.value(add(&g.ValueInfo), f.span()))
+		case graphQuant:
+			f.check(d.annotation(add(&g.QuantAnnotations), f.span()))
+		case graphSparse:
+			t := new(SparseTensor)
+			g.SparseInitializers = append(g.SparseInitializers, t)
+			f.check(d.sparse(t, f.span()))
+		case graphMetadata:
+			f.check(d.pair(add(&g.Metadata), f.span()))
+		}
+	}
+	return f.err
+}
+
+func (d *decoder) annotation(a *TensorAnnotation, s span) *FormatError {
+	f := d.fields(s, annotationMessage)
+	for f.next() {
+		switch f.num {
+		case annotationTensor:
+			a.TensorName = f.str()
+		case annotationParam:
+			f.check(d.pair(add(&a.Params), f.span()))
+		}
+	}
+	return f.err
+}
+
+func (d *decoder) node(node *Node, s span) *FormatError {
+	n := d.count(s)
+	node.Inputs = reserve(&d.names, node.Inputs, n[nodeInput])
+	node.Outputs = reserve(&d.names, node.Outputs, n[nodeOutput])
+	node.Attributes = reserve(&d.attrs, node.Attributes, n[nodeAttribute])
+	node.Metadata = reserve(&d.pairs, node.Metadata, n[nodeMetadata])
+	f := d.fields(s, nodeMessage)
+	for f.next() {
+		switch f.num {
+		case nodeInput:
+			node.Inputs = append(node.Inputs, f.str())
+		case nodeOutput:
+			node.Outputs = append(node.Outputs, f.str())
+		case nodeName:
+			node.Name = f.str()
+		case nodeOpType:
+			node.OpType = f.str()
+		case nodeAttribute:
+			f.check(d.attribute(add(&node.Attributes), f.span()))
+		case nodeDoc:
+			node.DocString = f.str()
+		case nodeDomain:
+			node.Domain = f.str()
+		case nodeOverload:
+			node.Overload = f.str()
+		case nodeMetadata:
+			f.check(d.pair(add(&node.Metadata), f.span()))
+		}
+	}
+	return f.err
+}
+
+func (d *decoder) function(fn *Function, s span) *FormatError {
+	f := d.fields(s, funcMessage)
+	for f.next() {
+		switch f.num {
+		case funcName:
+			fn.Name = f.str()
+		case funcInput:
+			fn.Inputs = append(fn.Inputs, f.str())
+		case funcOutput:
+			fn.Outputs = append(fn.Outputs, f.str())
+		case funcAttribute:
+			fn.Attributes = append(fn.Attributes, f.str())
+		case funcNode:
+			node := d.nodes.one()
+			fn.Nodes = append(fn.Nodes, node)
+			f.check(d.node(node, f.span()))
+		case funcDoc:
+			fn.DocString = f.str()
+		case funcOpset:
+			f.check(d.opset(add(&fn.Opsets), f.span()))
+		case funcDomain:
+			fn.Domain = f.str()
+		case funcAttrProto:
+			f.check(d.attribute(add(&fn.AttributeDefaults), f.span()))
+		case funcValueInfo:
+			f.check(d.value(add(&fn.ValueInfo), f.span()))
+		case funcOverload:
+			fn.Overload = f.str()
+		case funcMetadata:
+			f.check(d.pair(add(&fn.Metadata), f.span()))
+		}
+	}
+	return f.err
+}

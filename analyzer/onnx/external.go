@@ -1,0 +1,242 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// External says where a tensor's values lie outside the model's file. The path is confined to the model's directory;
+// a model that names another place is refused when it is read. Absent or short files are not: costs need no weights.
+type External struct {
+	Location string // as the model gives it: POSIX, relative to the model's directory
+	Offset   int64
+	Length   int64  // bytes; -1 where the model does not say
+	Checksum string // SHA-1 of the file, in hex, as the model gives it; not verified
+	Other    []StringPair
+
+	Absent bool  // the file is not there
+	Err    error // why the values cannot be read; nil where the file is there and long enough
+
+	offsetGiven bool
+	path        string // resolved
+	root        []string
+}
+
+// parseExternal reads external_data entries.
+func parseExternal(keys []StringPair) (*External, error) {
+	e := &External{Length: -1}
+	for _, k := range keys {
+		var err error
+		switch k.Key {
+		case "location":
+			e.Location = k.Value
+		case "offset":
+			e.Offset, err = parseSize(k)
+			e.offsetGiven = true
+		case "length":
+			e.Length, err = parseSize(k)
+		case "checksum":
+			e.Checksum = k.Value
+		default:
+			e.Other = append(e.Other, k)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return e, checkLocation(e.Location)
+}
+
+func parseSize(k StringPair) (int64, error) {
+	n, err := strconv.ParseInt(strings.TrimSpace(k.Value), 10, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%s is %q, want a number of bytes", k.Key, k.Value)
+	}
+	return n, nil
+}
+
+// checkLocation refuses a location that could leave the model's directory by its text alone.
+func checkLocation(location string) error {
+	switch {
+	case location == "":
+		return errors.New("no location")
+	case strings.HasPrefix(location, "/") || filepath.IsAbs(filepath.FromSlash(location)) || filepath.VolumeName(location) != "":
+		return fmt.Errorf("location %q is absolute, want a path inside the model's directory", location)
+	}
+	for _, part := range strings.FieldsFunc(location, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if part == ".." {
+			return fmt.Errorf("location %q contains .., want a path inside the model's directory", location)
+		}
+	}
+	if !filepath.IsLocal(filepath.FromSlash(location)) {
+		return fmt.Errorf("location %q is not a path inside the model's directory", location)
+	}
+	return nil
+}
+
+// pairs is the inverse of parseExternal.
+func (e *External) pairs() []StringPair {
+	if e == nil {
+		return nil
+	}
+	p := []StringPair{{"location", e.Location}}
+	if e.Offset != 0 || e.offsetGiven {
+		p = append(p, StringPair{"offset", strconv.FormatInt(e.Offset, 10)})
+	}
+	if e.Length >= 0 {
+		p = append(p, StringPair{"length", strconv.FormatInt(e.Length, 10)})
+	}
+	if e.Checksum != "" {
+		p = append(p, StringPair{"checksum", e.Checksum})
+	}
+	return append(p, e.Other...)
+}
+
+// resolver finds external data beside one model. Models name few files in many tensors, so answers are kept.
+type resolver struct {
+	dir   string   // as the user gave it
+	roots []string // real directories that data may lie in
+	seen  map[string]resolved
+}
+
+type resolved struct {
+	path   string
+	size   int64
+	absent bool
+	err    error // the location is refused
+}
+
+// newResolver returns the resolver of the model at path. Data may lie in the real directory of that path, or in the
+// directory of the file that it links to: caches keep both model and data as links into one store.
+func newResolver(path string) *resolver {
+	r := &resolver{dir: filepath.Dir(path), seen: map[string]resolved{}}
+	if dir, err := filepath.EvalSymlinks(r.dir); err == nil {
+		r.roots = append(r.roots, absolute(dir))
+	}
+	if file, err := filepath.EvalSymlinks(path); err == nil {
+		r.roots = append(r.roots, absolute(filepath.Dir(file)))
+	}
+	return r
+}
+
+func absolute(path string) string {
+	if a, err := filepath.Abs(path); err == nil {
+		return a
+	}
+	return path
+}
+
+var errNoDirectory = fmt.Errorf("%w: the model was not read from a file, so external data has no directory", ErrNoData)
+
+// resolve fills in e.Absent and e.Err for the data of t, and fails where the location is refused. A nil resolver
+// knows no directory.
+func (r *resolver) resolve(e *External, t *Tensor) error {
+	if r == nil {
+		e.Absent, e.Err = true, errNoDirectory
+		return nil
+	}
+	file, ok := r.seen[e.Location]
+	if !ok {
+		file = lookUp(filepath.Join(r.dir, filepath.FromSlash(e.Location)), r.roots)
+		r.seen[e.Location] = file
+	}
+	if file.err != nil {
+		return fmt.Errorf("location %q %w", e.Location, file.err)
+	}
+	e.path, e.root = file.path, r.roots
+	if file.absent {
+		e.Absent, e.Err = true, fmt.Errorf("%w: external file %s is absent", ErrNoData, file.path)
+		return nil
+	}
+	want := e.Length
+	if want < 0 {
+		if size, err := t.wantBytes(); err == nil {
+			want = size
+		}
+	}
+	if e.Offset > file.size || want > file.size-e.Offset {
+		e.Err = fmt.Errorf("external file %s has %d bytes, want %d at offset %d", file.path, file.size, want, e.Offset)
+	}
+	return nil
+}
+
+// lookUp finds the file at path, which must really lie in one of the roots.
+func lookUp(path string, roots []string) resolved {
+	real, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return resolved{path: path, absent: true}
+	}
+	if err != nil {
+		return resolved{err: fmt.Errorf("cannot be resolved: %w", err)}
+	}
+	if !inside(absolute(real), roots) {
+		return resolved{err: errors.New("is a link that leads out of the model's directory")}
+	}
+	info, err := os.Stat(real)
+	if err != nil {
+		return resolved{err: fmt.Errorf("cannot be read: %w", err)}
+	}
+	if !info.Mode().IsRegular() {
+		return resolved{err: fmt.Errorf("is a %s, want a regular file", kindOf(info.Mode()))}
+	}
+	return resolved{path: path, size: info.Size()}
+}
+
+func inside(path string, roots []string) bool {
+	for _, root := range roots {
+		rel, err := filepath.Rel(root, path)
+		if err == nil && filepath.IsLocal(rel) {
+			return true
+		}
+	}
+	return false
+}
+
+func kindOf(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "directory"
+	case m&fs.ModeNamedPipe != 0:
+		return "pipe"
+	case m&fs.ModeSocket != 0:
+		return "socket"
+	case m&fs.ModeDevice != 0:
+		return "device"
+	}
+	return "special file"
+}
+
+// read returns want bytes of values. The path is looked up again: links may have changed since the model was read.
+func (e *External) read(want int64) ([]byte, error) {
+	if e.path == "" {
+		if e.Err != nil {
+			return nil, e.Err
+		}
+		return nil, errNoDirectory
+	}
+	if e.Length >= 0 && e.Length != want {
+		return nil, fmt.Errorf("external data has length %d, want %d for type and dims", e.Length, want)
+	}
+	file := lookUp(e.path, e.root)
+	switch {
+	case file.err != nil:
+		return nil, fmt.Errorf("location %q %w", e.Location, file.err)
+	case file.absent:
+		return nil, fmt.Errorf("%w: external file %s is absent", ErrNoData, e.path)
+	case e.Offset > file.size || want > file.size-e.Offset:
+		return nil, fmt.Errorf("external file %s has %d bytes, want %d at offset %d", e.path, file.size, want, e.Offset)
+	}
+	f, err := os.Open(e.path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	raw := make([]byte, want)
+	_, err = f.ReadAt(raw, e.Offset)
+	return raw, err
+}

@@ -1,0 +1,102 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+)
+
+// Open reads the model at path. The file is mapped while it is decoded and closed before Open returns; payloads above
+// InlineLimit are read from it again when an accessor asks for them. A pipe is read to its end instead.
+func Open(path string) (*Model, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case info.IsDir():
+		return nil, &FormatError{Path: path, Offset: -1, Msg: "is a directory, want an ONNX model"}
+	case !info.Mode().IsRegular():
+		return Read(f, path)
+	case info.Size() == 0:
+		return nil, emptyFile(path)
+	}
+	data, unmap, err := mapFile(f, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	d := decoder{
+		data: data,
+		path: path,
+		file: &source{path: path, size: info.Size(), modTime: info.ModTime()},
+		ext:  newResolver(path),
+	}
+	m, err := d.mappedModel()
+	return m, errors.Join(err, unmap())
+}
+
+// Read reads a model from r, which it reads to its end. name stands for the path in messages. External data counts as
+// absent, because a stream has no directory.
+func Read(r io.Reader, name string) (*Model, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return Decode(data, name)
+}
+
+// Decode reads a model from data. name stands for the path in messages. Payloads remain parts of data, which must not
+// change while the model is in use. External data counts as absent, because bytes have no directory.
+func Decode(data []byte, name string) (*Model, error) {
+	if len(data) == 0 {
+		return nil, emptyFile(name)
+	}
+	d := decoder{data: data, path: name}
+	return d.wholeFile()
+}
+
+// mappedModel decodes mapped bytes. Where the file shrinks meanwhile, touching the pages that are gone raises a memory
+// fault, which becomes an error here instead of ending the process.
+func (d *decoder) mappedModel() (m *Model, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			fault, ok := r.(interface {
+				error
+				Addr() uintptr
+			})
+			if !ok || !within(fault.Addr(), d.data) {
+				panic(r)
+			}
+			m, err = nil, &FormatError{Path: d.path, Offset: -1, Msg: "changed while it was being read"}
+		}
+	}()
+	return d.wholeFile()
+}
+
+// wholeFile decodes a whole file that is not empty.
+func (d *decoder) wholeFile() (*Model, error) {
+	m := &Model{Path: d.path, FileBytes: int64(len(d.data))}
+	err := d.model(m, span{0, len(d.data)})
+	if err == nil && m.Graph != nil {
+		return m, nil
+	}
+	if what := identify(d.data); what != "" {
+		return nil, &FormatError{Path: d.path, Offset: -1, Msg: what + ", want an ONNX model"}
+	}
+	if err == nil {
+		err = &FormatError{Path: d.path, Offset: -1, Msg: "is a ModelProto without a graph, want an ONNX model"}
+	}
+	return nil, err
+}
+
+func emptyFile(path string) error {
+	return &FormatError{Path: path, Offset: -1, Msg: "is empty, want an ONNX model"}
+}
