@@ -1,0 +1,310 @@
+package op
+
+import (
+	"math"
+
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+)
+
+// Element-wise operators. The weights are arithmetic operations and special evaluations per output element, counted
+// from the formula that the standard gives for the operator; comparisons and selections count one operation.
+
+// elementwise is a unary operator that keeps the element type.
+func elementwise(name string, since int64, vector, special int64, fold func(Num) Num) Rule {
+	r := Rule{Op: name, Since: since, Shape: sameShape, Work: perOutput(vector, special), Memory: Stream,
+		Class: Elementwise, InPlace: inputs(0)}
+	if fold != nil {
+		r.Fold = fold1(fold)
+	}
+	return r
+}
+
+// binary is an element-wise operator with numpy broadcasting.
+func binary(name string, since int64, vector, special int64, fold func(a, b Num) Num) Rule {
+	return Rule{Op: name, Since: since, Shape: broadcastShape, Work: perOutput(vector, special), Memory: Stream,
+		Class: Elementwise, InPlace: inputs(0, 1), Fold: fold2(fold)}
+}
+
+// legacyBinary is the form before opset 7: the second input is broadcast into the first, whose shape the result has
+// (attributes broadcast and axis).
+func legacyBinary(name string, since int64, vector, special int64) Rule {
+	return Rule{Op: name, Since: since, Shape: sameShape, Work: perOutput(vector, special), Memory: Stream,
+		Class: Elementwise, InPlace: inputs(0), Doc: "second input broadcast into the first (attribute broadcast)"}
+}
+
+// comparison is a binary operator with a bool result.
+func comparison(name string, since int64, fold func(a, b Num) Num) Rule {
+	return Rule{Op: name, Since: since, Shape: broadcastShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream,
+		Class: Elementwise, Fold: fold2(fold)}
+}
+
+func legacyComparison(name string, since int64) Rule {
+	return Rule{Op: name, Since: since, Shape: sameShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream,
+		Class: Elementwise, Doc: "second input broadcast into the first (attribute broadcast)"}
+}
+
+// variadic is an element-wise operator over any number of inputs: n-1 operations per element.
+func variadic(name string, since int64, fold func(a, b Num) Num) Rule {
+	return Rule{Op: name, Since: since, Shape: broadcastShape, Memory: Stream, Class: Elementwise, InPlace: inputs(0, 1),
+		Fold: foldChain(fold), Work: func(c *Call) Work { return perElement(c.Out[0], int64(len(c.In)-1), 0) }}
+}
+
+func float1(f func(float64) float64) func(Num) Num {
+	return func(a Num) Num {
+		x, ok := a.Float64()
+		if !ok {
+			return Num{}
+		}
+		return Float(f(x))
+	}
+}
+
+func numAbs(a Num) Num {
+	if s, known := a.compare(IntOf(0)); known && s >= 0 {
+		return a
+	} else if known {
+		return numNeg(a)
+	}
+	return Num{}
+}
+
+func numSign(a Num) Num {
+	s, known := a.compare(IntOf(0))
+	switch {
+	case !known:
+		return Num{}
+	case a.kind == numInt:
+		return IntOf(int64(s))
+	}
+	return Float(float64(s))
+}
+
+func numPow(a, b Num) Num {
+	x, okX := a.Float64()
+	y, okY := b.Float64()
+	if okX && okY {
+		r := math.Pow(x, y)
+		if a.kind == numInt {
+			return toInt(Float(r))
+		}
+		return Float(r)
+	}
+	if e, ok := b.Int64(); ok && e >= 1 && e <= 8 && a.Known() {
+		r := a
+		for range e - 1 {
+			r = numMul(r, a)
+		}
+		return r
+	}
+	return Num{}
+}
+
+// compareFold makes a bool from a proven order of two elements.
+func compareFold(holds func(sign int) bool) func(a, b Num) Num {
+	return func(a, b Num) Num {
+		s, known := a.compare(b)
+		if !known {
+			return Num{}
+		}
+		return BoolOf(holds(s))
+	}
+}
+
+// equalFold also knows inequality that holds for every value of the symbols.
+func equalFold(a, b Num) Num {
+	if a.Equal(b) {
+		return BoolOf(true)
+	}
+	if a.provablyDifferent(b) {
+		return BoolOf(false)
+	}
+	return Num{}
+}
+
+func boolFold(f func(a, b bool) bool) func(a, b Num) Num {
+	return func(a, b Num) Num {
+		x, okX := a.Int64()
+		y, okY := b.Int64()
+		if !okX || !okY {
+			return Num{}
+		}
+		return BoolOf(f(x != 0, y != 0))
+	}
+}
+
+func notFold(a Num) Num {
+	x, ok := a.Int64()
+	if !ok {
+		return Num{}
+	}
+	return BoolOf(x == 0)
+}
+
+// bitShiftFold is BitShift; the direction is an attribute, so it is bound per call.
+func bitShiftFold(c *Call) {
+	left := c.Str("direction", "") == "LEFT"
+	fold2(func(a, b Num) Num {
+		x, okX := a.Int64()
+		y, okY := b.Int64()
+		if !okX || !okY || y < 0 || y > 63 {
+			return Num{}
+		}
+		if left {
+			return IntOf(x << uint(y))
+		}
+		return IntOf(int64(uint64(x) >> uint(y)))
+	})(c)
+}
+
+func bitFold(f func(a, b int64) int64) func(a, b Num) Num {
+	return func(a, b Num) Num {
+		x, okX := a.Int64()
+		y, okY := b.Int64()
+		if !okX || !okY {
+			return Num{}
+		}
+		return IntOf(f(x, y))
+	}
+}
+
+func modFold(c *Call) {
+	fmod := c.Int("fmod", 0) != 0
+	fold2(func(a, b Num) Num { return numMod(a, b, fmod) })(c)
+}
+
+// clipFold bounds known elements by min and max (inputs since opset 11).
+func clipFold(c *Call) {
+	foldBroadcast(func(a []Num) Num {
+		r := a[0]
+		if len(a) > 1 && a[1].Known() {
+			r = numMax(r, a[1])
+		}
+		if len(a) > 2 && a[2].Known() {
+			r = numMin(r, a[2])
+		}
+		return r
+	})(c)
+}
+
+// whereShape broadcasts condition and both choices; the element type is that of the choices.
+func whereShape(c *Call) error {
+	x, err := c.Want(1)
+	if err != nil {
+		return err
+	}
+	s, known, err := broadcastInputs(c)
+	if err != nil {
+		return err
+	}
+	c.setOut(0, x.DType, s, known)
+	return nil
+}
+
+func whereFold(c *Call) {
+	foldBroadcast(func(a []Num) Num {
+		cond, ok := a[0].Int64()
+		switch {
+		case ok && cond != 0:
+			return a[1]
+		case ok:
+			return a[2]
+		case a[1].Equal(a[2]):
+			return a[1]
+		}
+		return Num{}
+	})(c)
+}
+
+var elementwiseRules = []Rule{
+	// arithmetic
+	binary("Add", 7, 1, 0, numAdd), legacyBinary("Add", 1, 1, 0),
+	binary("Sub", 7, 1, 0, numSub), legacyBinary("Sub", 1, 1, 0),
+	binary("Mul", 7, 1, 0, numMul), legacyBinary("Mul", 1, 1, 0),
+	binary("Div", 7, 0, 1, numDiv), legacyBinary("Div", 1, 0, 1),
+	{Op: "Mod", Since: 10, Shape: broadcastShape, Work: perOutput(0, 1), Memory: Stream, Class: Elementwise,
+		InPlace: inputs(0, 1), Fold: modFold},
+	{Op: "Pow", Since: 7, Shape: broadcastShape, Work: perOutput(0, 1), Memory: Stream, Class: Elementwise,
+		InPlace: inputs(0), Fold: fold2(numPow)},
+	legacyBinary("Pow", 1, 0, 1),
+	elementwise("Abs", 1, 1, 0, numAbs), elementwise("Neg", 1, 1, 0, numNeg),
+	elementwise("Sign", 9, 1, 0, numSign),
+	elementwise("Floor", 1, 1, 0, numFloor), elementwise("Ceil", 1, 1, 0, numCeil),
+	elementwise("Round", 11, 1, 0, float1(math.RoundToEven)),
+	elementwise("Reciprocal", 1, 0, 1, func(a Num) Num { return numDiv(Float(1), a) }),
+	elementwise("Sqrt", 1, 0, 1, float1(math.Sqrt)),
+	elementwise("Exp", 1, 0, 1, float1(math.Exp)), elementwise("Log", 1, 0, 1, float1(math.Log)),
+	elementwise("Erf", 9, 0, 1, float1(math.Erf)),
+	elementwise("Sin", 7, 0, 1, float1(math.Sin)), elementwise("Cos", 7, 0, 1, float1(math.Cos)),
+	elementwise("Tan", 7, 0, 1, nil), elementwise("Asin", 7, 0, 1, nil), elementwise("Acos", 7, 0, 1, nil),
+	elementwise("Atan", 7, 0, 1, nil), elementwise("Sinh", 9, 0, 1, nil), elementwise("Cosh", 9, 0, 1, nil),
+	elementwise("Asinh", 9, 0, 1, nil), elementwise("Acosh", 9, 0, 1, nil), elementwise("Atanh", 9, 0, 1, nil),
+	variadic("Sum", 1, numAdd),
+	variadic("Max", 1, numMax),
+	variadic("Min", 1, numMin),
+	{Op: "Mean", Since: 1, Shape: broadcastShape, Memory: Stream, Class: Elementwise, InPlace: inputs(0, 1),
+		Work: func(c *Call) Work { return perElement(c.Out[0], int64(len(c.In)-1), 1) }},
+
+	// activations
+	elementwise("Relu", 1, 1, 0, func(a Num) Num { return numMax(a, zeroLike(a)) }),
+	elementwise("Sigmoid", 1, 2, 2, nil), // 1/(1+exp(-x))
+	elementwise("Tanh", 1, 0, 1, float1(math.Tanh)),
+	elementwise("LeakyRelu", 1, 2, 0, nil), elementwise("ThresholdedRelu", 10, 1, 0, nil),
+	elementwise("HardSigmoid", 1, 4, 0, nil), // max(0, min(1, αx+β))
+	elementwise("HardSwish", 14, 5, 0, nil),
+	elementwise("Elu", 1, 3, 1, nil), elementwise("Selu", 1, 4, 1, nil), elementwise("Celu", 12, 4, 2, nil),
+	elementwise("Softplus", 1, 1, 2, nil), elementwise("Softsign", 1, 2, 1, nil),
+	elementwise("Shrink", 9, 3, 0, nil),
+	{Op: "Gelu", Since: 20, Shape: sameShape, Memory: Stream, Class: Elementwise, InPlace: inputs(0), Work: geluWork,
+		Doc: "0.5·x·(1+erf(x/√2)); with approximate=tanh the polynomial's operations are counted"},
+	elementwise("Mish", 18, 2, 3, nil),  // x·tanh(log(1+exp(x)))
+	elementwise("Swish", 24, 4, 2, nil), // x·sigmoid(αx)
+	{Op: "PRelu", Since: 1, Shape: sameShape, Work: perOutput(2, 0), Memory: Stream, Class: Elementwise, InPlace: inputs(0)},
+	{Op: "Clip", Since: 11, Shape: sameShape, Work: perOutput(2, 0), Memory: Stream, Class: Elementwise,
+		InPlace: inputs(0), HostInputs: inputsFrom(1), Fold: clipFold},
+	{Op: "Clip", Since: 1, Shape: sameShape, Work: perOutput(2, 0), Memory: Stream, Class: Elementwise, InPlace: inputs(0)},
+
+	// comparison and logic
+	comparison("Equal", 7, equalFold), legacyComparison("Equal", 1),
+	comparison("Greater", 7, compareFold(func(s int) bool { return s > 0 })), legacyComparison("Greater", 1),
+	comparison("Less", 7, compareFold(func(s int) bool { return s < 0 })), legacyComparison("Less", 1),
+	comparison("GreaterOrEqual", 12, compareFold(func(s int) bool { return s >= 0 })),
+	comparison("LessOrEqual", 12, compareFold(func(s int) bool { return s <= 0 })),
+	comparison("And", 7, boolFold(func(a, b bool) bool { return a && b })), legacyComparison("And", 1),
+	comparison("Or", 7, boolFold(func(a, b bool) bool { return a || b })), legacyComparison("Or", 1),
+	comparison("Xor", 7, boolFold(func(a, b bool) bool { return a != b })), legacyComparison("Xor", 1),
+	{Op: "Not", Since: 1, Shape: sameShape, Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
+		InPlace: inputs(0), Fold: fold1(notFold)},
+	{Op: "IsNaN", Since: 9, Shape: sameShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream, Class: Elementwise},
+	{Op: "IsInf", Since: 10, Shape: sameShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream, Class: Elementwise},
+	{Op: "Where", Since: 9, Shape: whereShape, Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
+		InPlace: inputs(1, 2), Fold: whereFold},
+
+	// bits
+	{Op: "BitShift", Since: 11, Shape: broadcastShape, Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
+		InPlace: inputs(0, 1), Fold: bitShiftFold},
+	binary("BitwiseAnd", 18, 1, 0, bitFold(func(a, b int64) int64 { return a & b })),
+	binary("BitwiseOr", 18, 1, 0, bitFold(func(a, b int64) int64 { return a | b })),
+	binary("BitwiseXor", 18, 1, 0, bitFold(func(a, b int64) int64 { return a ^ b })),
+	elementwise("BitwiseNot", 18, 1, 0, func(a Num) Num {
+		x, ok := a.Int64()
+		if !ok {
+			return Num{}
+		}
+		return IntOf(^x)
+	}),
+}
+
+func zeroLike(a Num) Num {
+	if a.kind == numInt {
+		return IntOf(0)
+	}
+	return Float(0)
+}
+
+// geluWork: x·0.5·(1+erf(x·c)) is 4 operations and an erf; the tanh form adds the cubic, 8 and a tanh.
+func geluWork(c *Call) Work {
+	if c.Str("approximate", "none") == "tanh" {
+		return perElement(c.Out[0], 8, 1)
+	}
+	return perElement(c.Out[0], 4, 1)
+}

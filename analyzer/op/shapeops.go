@@ -1,0 +1,634 @@
+package op
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+)
+
+// Operators that make values from types, and those that give a tensor another shape without touching its elements.
+
+// shapeShape is Shape: a vector with one element per axis of [start, end).
+func shapeShape(c *Call) error {
+	x, err := c.Want(0)
+	if err != nil {
+		return err
+	}
+	if !x.Ranked {
+		c.Out[0].SetTensor(onnx.Int64, Shape{c.Fresh("rank", dim.Dim{})})
+		return nil
+	}
+	s := x.Shape[shapeRange(c, len(x.Shape)).lo:shapeRange(c, len(x.Shape)).hi]
+	c.Out[0].SetTensor(onnx.Int64, Consts(int64(len(s))))
+	nums := make([]Num, len(s))
+	for i, d := range s {
+		nums[i] = Int(d)
+	}
+	c.Out[0].Data = &Data{Nums: nums}
+	return nil
+}
+
+type span struct{ lo, hi int }
+
+// shapeRange clamps Shape's start and end (opset 15) to the rank.
+func shapeRange(c *Call, rank int) span {
+	at := func(name string, def int64) int {
+		v := c.Int(name, def)
+		if v < 0 {
+			v += int64(rank)
+		}
+		return int(min(max(v, 0), int64(rank)))
+	}
+	lo, hi := at("start", 0), at("end", int64(rank))
+	return span{lo, max(lo, hi)}
+}
+
+// sizeShape is Size: the number of elements as a scalar.
+func sizeShape(c *Call) error {
+	x, err := c.Want(0)
+	if err != nil {
+		return err
+	}
+	c.Out[0].SetTensor(onnx.Int64, Shape{})
+	if n, ok := x.Elements(); ok {
+		c.Out[0].Data = &Data{Nums: []Num{Int(n)}}
+	}
+	return nil
+}
+
+// constantShape is Constant: the value is whichever attribute is present.
+func constantShape(c *Call) error {
+	out := c.Out[0]
+	for i := range c.Node.Attributes {
+		a := &c.Node.Attributes[i]
+		switch a.Name {
+		case "value":
+			if a.T == nil {
+				return c.Errorf("attribute value is %d, want a tensor", a.Type)
+			}
+			return out.setStored(a.T)
+		case "sparse_value":
+			if a.SparseTensor == nil || a.SparseTensor.Values == nil {
+				return c.Errorf("attribute sparse_value holds no values")
+			}
+			out.SetTensor(a.SparseTensor.Values.DType, Consts(a.SparseTensor.Dims...))
+			return nil
+		case "value_int":
+			out.SetTensor(onnx.Int64, Shape{})
+			out.Data = &Data{Nums: []Num{IntOf(a.I)}}
+			return nil
+		case "value_ints":
+			out.SetTensor(onnx.Int64, Consts(int64(len(a.Ints))))
+			out.Data = &Data{Nums: intNums(a.Ints)}
+			return nil
+		case "value_float":
+			out.SetTensor(onnx.Float32, Shape{})
+			out.Data = &Data{Nums: []Num{Float(float64(a.F))}}
+			return nil
+		case "value_floats":
+			out.SetTensor(onnx.Float32, Consts(int64(len(a.Floats))))
+			nums := make([]Num, len(a.Floats))
+			for i, f := range a.Floats {
+				nums[i] = Float(float64(f))
+			}
+			out.Data = &Data{Nums: nums}
+			return nil
+		case "value_string":
+			out.SetTensor(onnx.String, Shape{})
+			out.Data = &Data{Strs: []string{a.S}}
+			return nil
+		case "value_strings":
+			out.SetTensor(onnx.String, Consts(int64(len(a.Strings))))
+			out.Data = &Data{Strs: a.Strings}
+			return nil
+		}
+	}
+	return c.Errorf("no value attribute")
+}
+
+// setStored makes v the stored tensor t.
+func (v *Value) setStored(t *onnx.Tensor) error {
+	if _, err := t.Elements(); err != nil {
+		return err
+	}
+	v.SetTensor(t.DType, Consts(t.Dims...))
+	v.Tensor = t
+	return nil
+}
+
+// SetStored makes v the stored tensor t; the error names negative or overflowing dims.
+func (v *Value) SetStored(t *onnx.Tensor) error { return v.setStored(t) }
+
+func intNums(xs []int64) []Num {
+	nums := make([]Num, len(xs))
+	for i, x := range xs {
+		nums[i] = IntOf(x)
+	}
+	return nums
+}
+
+// constantOfShapeShape is ConstantOfShape: the input is the shape, the attribute value the one element.
+func constantOfShapeShape(c *Call) error {
+	s, known, err := c.targetShape(0, "shape")
+	if err != nil {
+		return err
+	}
+	dt, fill := onnx.Float32, Float(0)
+	if a := c.Node.Attr("value"); a != nil && a.T != nil {
+		dt = a.T.DType
+		fill = Num{}
+		if d := loadData(a.T); d != nil && len(d.Nums) == 1 {
+			fill = d.Nums[0]
+		}
+	}
+	c.setOut(0, dt, s, known)
+	if !known || dt.IsFloat() && len(s) > 0 {
+		return nil // weights, not shape arithmetic
+	}
+	if n, ok := s.Elements().Value(); ok && n <= MaxElems && fill.Known() {
+		nums := make([]Num, n)
+		for i := range nums {
+			nums[i] = fill
+		}
+		c.Out[0].Data = &Data{Nums: nums}
+	}
+	return nil
+}
+
+// targetShape reads input i as a shape. Single unknown entries become fresh extents; known is false where not even
+// the rank is known. Negative constants are an error.
+func (c *Call) targetShape(i int, hint string) (s Shape, known bool, err error) {
+	v, err := c.Want(i)
+	if err != nil {
+		return nil, false, err
+	}
+	if ds, ok, okAll := v.Dims(); okAll {
+		s = make(Shape, len(ds))
+		for k, d := range ds {
+			if !ok[k] {
+				s[k] = c.Fresh(fmt.Sprintf("%s_%d", hint, k), dim.Dim{})
+				continue
+			}
+			if n, isConst := d.Value(); isConst && n < 0 {
+				return nil, false, fmt.Errorf("input %d asks for extent %d, want at least 0", i, n)
+			}
+			s[k] = d
+		}
+		return s, true, nil
+	}
+	if v.Ranked && len(v.Shape) == 1 {
+		if n, ok := v.Shape[0].Value(); ok && n <= 64 {
+			return c.FreshShape(hint, int(n)), true, nil
+		}
+	}
+	return nil, false, nil
+}
+
+// identityShape hands type, elements and provenance on.
+func identityShape(c *Call) error {
+	if err := sameShape(c); err != nil {
+		return err
+	}
+	c.Out[0].Data = c.In[0].Data
+	if c.In[0].Tensor != nil && c.In[0].mayHaveElems() {
+		c.Out[0].Tensor = c.In[0].Tensor
+	}
+	return nil
+}
+
+// castShape is Cast: attribute to is the element type.
+func castShape(c *Call) error {
+	x, err := c.Want(0)
+	if err != nil {
+		return err
+	}
+	dt := onnx.DType(c.Int("to", 0))
+	if a := c.Node.Attr("to"); a != nil && a.Type == onnx.AttrString { // opsets 1 to 5 name the type
+		dt = legacyDTypes[a.S]
+	}
+	if !dt.Known() {
+		return c.Errorf("attribute to is %d, want an element type", c.Int("to", 0))
+	}
+	c.setOut(0, dt, x.Shape, x.Ranked)
+	return nil
+}
+
+var legacyDTypes = map[string]onnx.DType{"FLOAT": onnx.Float32, "UINT8": onnx.Uint8, "INT8": onnx.Int8,
+	"UINT16": onnx.Uint16, "INT16": onnx.Int16, "INT32": onnx.Int32, "INT64": onnx.Int64, "STRING": onnx.String,
+	"BOOL": onnx.Bool, "FLOAT16": onnx.Float16, "DOUBLE": onnx.Float64, "UINT32": onnx.Uint32, "UINT64": onnx.Uint64,
+	"COMPLEX64": onnx.Complex64, "COMPLEX128": onnx.Complex128}
+
+func castLikeShape(c *Call) error {
+	x, err := c.Want(0)
+	if err != nil {
+		return err
+	}
+	like, err := c.Want(1)
+	if err != nil {
+		return err
+	}
+	c.setOut(0, like.DType, x.Shape, x.Ranked)
+	return nil
+}
+
+func castFold(c *Call) {
+	x, out := c.In[0], c.Out[0]
+	if !x.mayHaveElems() || x.DType == onnx.String || out.DType == onnx.String {
+		return
+	}
+	nums := x.Elems()
+	if nums == nil {
+		return
+	}
+	conv := toFloat
+	switch {
+	case out.DType == onnx.Bool:
+		conv = toBool
+	case out.DType.IsInteger():
+		conv = toInt
+	}
+	res := make([]Num, len(nums))
+	for i, n := range nums {
+		res[i] = conv(n)
+	}
+	out.Data = &Data{Nums: res}
+}
+
+// castWork: a conversion is one operation an element, nothing where the type stays.
+func castWork(c *Call) Work {
+	if c.In[0].DType == c.Out[0].DType {
+		return Work{}
+	}
+	return perElement(c.Out[0], 1, 0)
+}
+
+// reshapeShape is Reshape: 0 copies an extent (unless allowzero), one -1 takes what is left.
+func reshapeShape(c *Call) error {
+	x, err := c.Want(0)
+	if err != nil {
+		return err
+	}
+	var target []Num
+	if a := c.Node.Attr("shape"); a != nil && len(c.In) < 2 { // opset 1
+		target = intNums(a.Ints)
+	} else {
+		v, err := c.Want(1)
+		if err != nil {
+			return err
+		}
+		if target = v.Elems(); target == nil {
+			s, known, err := c.targetShape(1, "reshape")
+			if err != nil {
+				return err
+			}
+			c.setOut(0, x.DType, s, known)
+			return nil
+		}
+	}
+	s, err := reshape(c, x, target)
+	if err != nil {
+		return err
+	}
+	c.Out[0].SetTensor(x.DType, s)
+	return nil
+}
+
+func reshape(c *Call, x *Value, target []Num) (Shape, error) {
+	s := make(Shape, len(target))
+	rest, unknown := -1, 0
+	known := dim.Const(1)
+	for i, n := range target {
+		d, ok := n.Dim()
+		v, isConst := d.Value()
+		switch {
+		case !ok:
+			unknown++
+			rest = i
+			continue
+		case isConst && v == 0 && c.Int("allowzero", 0) == 0:
+			if !x.Ranked {
+				unknown++
+				rest = i
+				continue
+			}
+			if i >= len(x.Shape) {
+				return nil, fmt.Errorf("target %d copies axis %d of an input of rank %d", i, i, len(x.Shape))
+			}
+			d = x.Shape[i]
+		case isConst && v == -1:
+			unknown++
+			rest = i
+			continue
+		case isConst && v < -1:
+			return nil, fmt.Errorf("target %d is %d, want at least -1", i, v)
+		}
+		s[i] = d
+		known = known.Mul(d)
+	}
+	total, haveTotal := x.Elements()
+	if unknown == 1 && haveTotal {
+		if known.Is(0) {
+			s[rest] = dim.Const(0)
+			return s, nil
+		}
+		q := total.FloorDiv(known)
+		if q.Err() != nil {
+			return nil, q.Err()
+		}
+		if tv, ok := total.Value(); ok {
+			if kv, ok := known.Value(); ok && tv%kv != 0 {
+				return nil, fmt.Errorf("%d elements do not divide into %v", tv, targetText(target))
+			}
+		}
+		s[rest] = q
+		return s, nil
+	}
+	for i := range s {
+		if unknown > 0 && isOpen(target[i], x, i) {
+			s[i] = c.Fresh(fmt.Sprintf("reshape_%d", i), dim.Dim{})
+		}
+	}
+	if unknown == 0 && haveTotal {
+		tv, ok1 := total.Value()
+		kv, ok2 := known.Value()
+		if ok1 && ok2 && tv != kv {
+			return nil, fmt.Errorf("%d elements do not fit %v", tv, targetText(target))
+		}
+	}
+	return s, nil
+}
+
+// isOpen reports whether a target entry is left to inference.
+func isOpen(n Num, x *Value, i int) bool {
+	d, ok := n.Dim()
+	return !ok || d.Is(-1) || d.Is(0) && !x.Ranked
+}
+
+func targetText(target []Num) string {
+	s := make(Shape, len(target))
+	for i, n := range target {
+		d, ok := n.Dim()
+		if !ok {
+			d = dim.Symbol("?")
+		}
+		s[i] = d
+	}
+	return s.String()
+}
+
+// flattenShape is Flatten: axes before axis form the rows, the others the columns.
+func flattenShape(c *Call) error {
+	x, err := c.Want(0)
+	if err != nil {
+		return err
+	}
+	if !x.Ranked {
+		c.Out[0].SetTensor(x.DType, c.FreshShape("flatten", 2))
+		return nil
+	}
+	a := c.Int("axis", 1)
+	if a < 0 {
+		a += int64(len(x.Shape))
+	}
+	if a < 0 || a > int64(len(x.Shape)) {
+		return c.Errorf("axis %d is outside rank %d", c.Int("axis", 1), len(x.Shape))
+	}
+	c.Out[0].SetTensor(x.DType, Shape{x.Shape[:a].Elements(), x.Shape[a:].Elements()})
+	return nil
+}
+
+// axesInput reads axes from input i, else from the attribute. given is false where neither is there; known is false
+// where the input's elements are not known.
+func (c *Call) axesInput(i int) (as []int64, given, known bool) {
+	if v := c.Input(i); v != nil {
+		as, known = v.Int64s()
+		return as, true, known
+	}
+	if a := c.Node.Attr("axes"); a != nil {
+		return a.Ints, true, true
+	}
+	return nil, false, true
+}
+
+func squeezeShape(c *Call) error {
+	x, err := c.Want(0)
+	if err != nil {
+		return err
+	}
+	as, given, known := c.axesInput(1)
+	if !known || !x.Ranked {
+		if n := c.Input(1); !known && x.Ranked && n != nil && n.Ranked && len(n.Shape) == 1 {
+			if k, ok := n.Shape[0].Value(); ok && k <= int64(len(x.Shape)) {
+				c.Out[0].SetTensor(x.DType, c.FreshShape("squeeze", len(x.Shape)-int(k)))
+				return nil
+			}
+		}
+		c.Out[0].SetUnranked(x.DType)
+		return nil
+	}
+	drop := make([]bool, len(x.Shape))
+	if given {
+		idx, err := axes(as, len(x.Shape))
+		if err != nil {
+			return err
+		}
+		for _, a := range idx {
+			if v, ok := x.Shape[a].Value(); ok && v != 1 {
+				return c.Errorf("axis %d has extent %d, want 1", a, v)
+			}
+			drop[a] = true
+		}
+	} else {
+		for a, d := range x.Shape {
+			drop[a] = d.Is(1)
+		}
+	}
+	s := make(Shape, 0, len(x.Shape))
+	for a, d := range x.Shape {
+		if !drop[a] {
+			s = append(s, d)
+		}
+	}
+	c.Out[0].SetTensor(x.DType, s)
+	return nil
+}
+
+func unsqueezeShape(c *Call) error {
+	x, err := c.Want(0)
+	if err != nil {
+		return err
+	}
+	as, given, known := c.axesInput(1)
+	if !given {
+		return c.Errorf("no axes, want an input or an attribute")
+	}
+	if !known || !x.Ranked {
+		c.Out[0].SetUnranked(x.DType)
+		return nil
+	}
+	rank := len(x.Shape) + len(as)
+	idx, err := axes(as, rank)
+	if err != nil {
+		return err
+	}
+	s := make(Shape, rank)
+	added := make([]bool, rank)
+	for _, a := range idx {
+		added[a] = true
+	}
+	k := 0
+	for a := range s {
+		if added[a] {
+			s[a] = dim.Const(1)
+			continue
+		}
+		s[a] = x.Shape[k]
+		k++
+	}
+	c.Out[0].SetTensor(x.DType, s)
+	return nil
+}
+
+// sameElementsFold hands known elements on: the order is unchanged.
+func sameElementsFold(c *Call) {
+	if x := c.In[0]; x != nil && x.mayHaveElems() {
+		if nums := x.Elems(); nums != nil || x.Data != nil {
+			c.Out[0].Data = x.Data
+		}
+	}
+}
+
+func expandShape(c *Call) error {
+	x, err := c.Want(0)
+	if err != nil {
+		return err
+	}
+	target, known, err := c.targetShape(1, "expand")
+	if err != nil {
+		return err
+	}
+	if !known || !x.Ranked {
+		c.Out[0].SetUnranked(x.DType)
+		return nil
+	}
+	s, err := Broadcast(x.Shape, target)
+	if err != nil {
+		return err
+	}
+	c.Out[0].SetTensor(x.DType, s)
+	return nil
+}
+
+func expandFold(c *Call) {
+	out := c.Out[0]
+	if !out.Ranked || !c.In[0].mayHaveElems() {
+		return
+	}
+	shape, ok := intShape(out.Shape)
+	if !ok {
+		return
+	}
+	n, ok := out.Shape.Elements().Value()
+	src, ok2 := intShape(c.In[0].Shape)
+	nums := c.In[0].Elems()
+	if !ok || !ok2 || n > MaxElems || nums == nil {
+		return
+	}
+	st := broadcastStrides(src, len(shape))
+	res := make([]Num, n)
+	idx := make([]int64, len(shape))
+	for k := range res {
+		var at int64
+		for a, x := range idx {
+			at += x * st[a]
+		}
+		res[k] = nums[at]
+		advance(idx, shape)
+	}
+	out.Data = &Data{Nums: res}
+}
+
+// rangeShape is Range: max(ceil((limit - start)/delta), 0) elements.
+func rangeShape(c *Call) error {
+	var n [3]Num
+	for i := range n {
+		v, err := c.Want(i)
+		if err != nil {
+			return err
+		}
+		if e := v.Elems(); len(e) == 1 {
+			n[i] = e[0]
+		}
+	}
+	out := c.Out[0]
+	out.SetTensor(c.In[0].DType, Shape{rangeCount(c, n)})
+	count, ok := out.Shape[0].Value()
+	if !ok || count > MaxElems || !n[0].Known() || !n[2].Known() {
+		return nil
+	}
+	nums := make([]Num, count)
+	for i := range nums {
+		nums[i] = numAdd(n[0], numMul(IntOf(int64(i)), n[2]))
+	}
+	out.Data = &Data{Nums: nums}
+	return nil
+}
+
+func rangeCount(c *Call, n [3]Num) dim.Dim {
+	if a, ok := n[0].Float64(); ok {
+		if b, ok := n[1].Float64(); ok {
+			if d, ok := n[2].Float64(); ok && d != 0 {
+				k := math.Ceil((b - a) / d)
+				if k >= 0 && k < 1<<62 {
+					return dim.Const(int64(k))
+				} else if k < 0 {
+					return dim.Const(0)
+				}
+			}
+		}
+	}
+	start, ok1 := n[0].Dim()
+	limit, ok2 := n[1].Dim()
+	delta, ok3 := n[2].Int64()
+	if !ok1 || !ok2 || !ok3 || delta == 0 {
+		return c.Fresh("range", dim.Dim{})
+	}
+	k := limit.Sub(start)
+	if delta < 0 {
+		k, delta = k.Neg(), -delta
+	}
+	k = k.CeilDiv(dim.Const(delta))
+	return dim.Max(k, dim.Const(0))
+}
+
+func eyeLikeShape(c *Call) error {
+	x, err := c.Want(0)
+	if err != nil {
+		return err
+	}
+	dt := onnx.DType(c.Int("dtype", int64(x.DType)))
+	c.setOut(0, dt, x.Shape, x.Ranked)
+	return nil
+}
+
+var shapeRules = []Rule{
+	{Op: "Shape", Since: 1, Shape: shapeShape, Work: noWork, Memory: Host, Class: ShapeOp, HostInputs: inputs(0)},
+	{Op: "Size", Since: 1, Shape: sizeShape, Work: noWork, Memory: Host, Class: ShapeOp, HostInputs: inputs(0)},
+	{Op: "Constant", Since: 1, Shape: constantShape, Work: noWork, Memory: Host, Class: ShapeOp},
+	{Op: "ConstantOfShape", Since: 9, Shape: constantOfShapeShape, Work: noWork, Memory: Stream, Class: Movement,
+		HostInputs: inputs(0)},
+	{Op: "EyeLike", Since: 9, Shape: eyeLikeShape, Work: noWork, Memory: Stream, Class: Movement, HostInputs: inputs(0)},
+	{Op: "Range", Since: 11, Shape: rangeShape, Work: perOutput(2, 0), Memory: Stream, Class: Movement, HostInputs: inputs(0, 1, 2)},
+	{Op: "Identity", Since: 1, Shape: identityShape, Work: noWork, Memory: View, Class: Movement},
+	{Op: "Cast", Since: 1, Shape: castShape, Work: castWork, Memory: Stream, Class: Elementwise, InPlace: inputs(0), Fold: castFold},
+	{Op: "CastLike", Since: 15, Shape: castLikeShape, Work: castWork, Memory: Stream, Class: Elementwise, InPlace: inputs(0),
+		HostInputs: inputs(1), Fold: castFold},
+	{Op: "Reshape", Since: 5, Shape: reshapeShape, Work: noWork, Memory: View, Class: Movement, HostInputs: inputs(1), Fold: sameElementsFold},
+	{Op: "Reshape", Since: 1, Shape: reshapeShape, Work: noWork, Memory: View, Class: Movement, Fold: sameElementsFold},
+	{Op: "Flatten", Since: 1, Shape: flattenShape, Work: noWork, Memory: View, Class: Movement, Fold: sameElementsFold},
+	{Op: "Squeeze", Since: 1, Shape: squeezeShape, Work: noWork, Memory: View, Class: Movement, HostInputs: inputs(1), Fold: sameElementsFold},
+	{Op: "Unsqueeze", Since: 1, Shape: unsqueezeShape, Work: noWork, Memory: View, Class: Movement, HostInputs: inputs(1), Fold: sameElementsFold},
+	{Op: "Expand", Since: 8, Shape: expandShape, Work: noWork, Memory: Stream, Class: Movement, HostInputs: inputs(1), Fold: expandFold},
+}
