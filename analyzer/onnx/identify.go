@@ -89,15 +89,24 @@ func textKind(data []byte) string {
 	return "is plain text"
 }
 
-// isTensor reports whether data is a TensorProto with a type of the standard and values that fit it.
+// isTensor reports whether data is a TensorProto with a type of the standard and values that fit type and dims.
 func isTensor(data []byte) bool {
 	d := decoder{data: data}
 	t := new(Tensor)
-	if d.tensor(t, span{0, len(data)}) != nil || !t.DType.Known() || t.External == nil && t.form == formNone {
+	if d.tensor(t, span{0, len(data)}) != nil || !t.DType.Known() {
 		return false
 	}
-	want, err := t.wantBytes()
-	return t.DType == String || t.form != formRaw || err == nil && want == t.size
+	if t.External != nil {
+		_, err := t.Elements()
+		return err == nil
+	}
+	var err error
+	if t.DType == String {
+		_, err = t.Strings()
+	} else {
+		_, err = t.Bytes()
+	}
+	return err == nil
 }
 
 // within reports whether addr lies in b.

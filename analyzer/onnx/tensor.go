@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/bits"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -182,6 +183,23 @@ func (t *Tensor) HasData() bool {
 	}
 	n, err := t.Elements()
 	return err == nil && n == 0
+}
+
+// Equal reports whether both tensors declare the same and store the same payload in the same form. Payloads are read
+// where they are not in memory; one that cannot be read equals nothing. External data is compared by reference.
+func (t *Tensor) Equal(u *Tensor) bool {
+	if t == nil || u == nil {
+		return t == u
+	}
+	if t.Name != u.Name || t.DocString != u.DocString || t.DType != u.DType || !slices.Equal(t.Dims, u.Dims) ||
+		!slices.Equal(t.Metadata, u.Metadata) || !slices.Equal(t.External.pairs(), u.External.pairs()) ||
+		(t.Segment == nil) != (u.Segment == nil) || t.Segment != nil && *t.Segment != *u.Segment ||
+		t.form != u.form || t.size != u.size {
+		return false
+	}
+	a, errA := t.bytes()
+	b, errB := u.bytes()
+	return errA == nil && errB == nil && bytes.Equal(a, b)
 }
 
 // label names the tensor in messages.
