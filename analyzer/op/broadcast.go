@@ -203,7 +203,7 @@ func foldBroadcast(f func(args []Num) Num) func(*Call) {
 				}
 				args[i] = in[i][at]
 			}
-			out[k] = f(args)
+			out[k] = roundTo(c.Out[0].DType, f(args))
 			advance(idx, shape)
 		}
 		c.Out[0].Data = &Data{Nums: out}

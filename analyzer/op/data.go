@@ -170,7 +170,7 @@ func (n Num) rational() (num dim.Dim, den int64, ok bool) {
 			}
 		}
 		// a reciprocal such as 1/3 that an exporter has rounded: exact only when the inverse is integral
-		if inv := 1 / n.f; n.f != 0 && math.Abs(inv-math.Round(inv)) < 1e-9*math.Abs(inv) && math.Abs(inv) < 1<<20 && inv > 0 {
+		if inv := 1 / n.f; n.f != 0 && math.Abs(inv-math.Round(inv)) <= 0x1p-23*math.Abs(inv) && math.Abs(inv) < 1<<20 && inv > 0 {
 			return dim.Const(1), int64(math.Round(inv)), true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
 )
 
 // The arithmetic of known elements. Every function returns the unknown Num where the result cannot be stated
@@ -209,4 +210,54 @@ func toBool(a Num) Num {
 		return Num{}
 	}
 	return BoolOf(s != 0)
+}
+
+// roundTo is the element as type dt holds it: integers wrap around the width of the type, floats round to its mantissa.
+// Symbolic elements stand for extents and stay.
+func roundTo(dt onnx.DType, n Num) Num {
+	switch n.kind {
+	case numInt:
+		v, ok := n.d.Value()
+		bits := dt.Bits()
+		if !ok || !dt.IsInteger() || bits >= 64 {
+			return n
+		}
+		shift := uint(64 - bits)
+		if isSigned(dt) {
+			return IntOf(v << shift >> shift)
+		}
+		return IntOf(int64(uint64(v) << shift >> shift))
+	case numFloat:
+		switch dt {
+		case onnx.Float32:
+			return Float(float64(float32(n.f)))
+		case onnx.Float16:
+			return Float(roundMantissa(n.f, 11, -14, 65504))
+		case onnx.BFloat16:
+			return Float(roundMantissa(n.f, 8, -126, 0x1.fep127))
+		}
+	}
+	return n
+}
+
+func isSigned(dt onnx.DType) bool {
+	switch dt {
+	case onnx.Int2, onnx.Int4, onnx.Int8, onnx.Int16, onnx.Int32, onnx.Int64:
+		return true
+	}
+	return false
+}
+
+// roundMantissa rounds to even with the given precision in bits, least normal exponent and largest finite value.
+func roundMantissa(f float64, precision, minExp int, largest float64) float64 {
+	if f == 0 || math.IsInf(f, 0) || math.IsNaN(f) {
+		return f
+	}
+	_, e := math.Frexp(f) // f = m·2^e with m in [0.5, 1)
+	ulp := max(e-precision, minExp-precision+1)
+	r := math.Ldexp(math.RoundToEven(math.Ldexp(f, -ulp)), ulp)
+	if math.Abs(r) > largest {
+		return math.Inf(cmpOrdered(f, 0))
+	}
+	return r
 }

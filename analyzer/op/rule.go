@@ -137,6 +137,9 @@ func ruleFiles() [][]Rule {
 	return [][]Rule{
 		elementwiseRules,
 		movementRules,
+		padRules,
+		reduceRules,
+		scatterRules,
 		shapeRules,
 	}
 }
