@@ -1,0 +1,212 @@
+package analyzer
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/analyzer/op"
+)
+
+// Options steer an analysis. The zero value is the usual one: the leading free dimension of the inputs is bound to 1.
+type Options struct {
+	// Dims binds free dimensions by name.
+	Dims map[string]int64
+	// Shapes replaces the declared shapes of graph inputs by name.
+	Shapes map[string]op.Shape
+	// Inputs are known values of graph inputs by name, in any form of the ONNX test data.
+	Inputs map[string]*onnx.Tensor
+	// Sequences are known sequence and optional inputs by name.
+	Sequences map[string]*op.Value
+	// KeepFree leaves the leading dimension free too.
+	KeepFree bool
+}
+
+// Analyze infers the model and returns its Report. The error is a *GraphError where the graph makes no sense, an
+// *OptionError where the options do not fit the model, or ctx's error; everything else is a diagnostic of the Report.
+//
+// Analyze keeps no state and may run concurrently, also on the same model.
+func Analyze(ctx context.Context, m *onnx.Model, opt Options) (*Report, error) {
+	zero := dim.Env{} // a symbol stands for a positive integer, so a 0 has to be there from the start
+	for name, v := range opt.Dims {
+		if v < 0 {
+			return nil, &OptionError{fmt.Sprintf("dim %s=%d: want at least 0", name, v)}
+		}
+		if v == 0 {
+			zero[name] = 0
+		}
+	}
+	r, err := analyzeWith(ctx, m, opt, zero)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.checkDims(opt); err != nil {
+		return nil, err
+	}
+	if !r.undecided() || len(r.Dims) == 0 {
+		return r, nil
+	}
+	// Some extent depends on data or a node did not fit while the dimensions were free: numbers may decide it.
+	bound, err := analyzeWith(ctx, m, opt, r.Dims)
+	if err != nil {
+		return nil, err
+	}
+	if bound.openQuestions() < r.openQuestions() {
+		bound.Dims, bound.Symbols = r.Dims, append(r.inputSymbols(), bound.dataSymbols()...)
+		bound.prebound = true
+		return bound, nil
+	}
+	return r, nil
+}
+
+// OptionError is an option that does not fit the model.
+type OptionError struct{ Msg string }
+
+func (e *OptionError) Error() string { return e.Msg }
+
+func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.Env) (*Report, error) {
+	e := &engine{ctx: ctx, model: m, binding: binding, names: map[string]int{}}
+	if m.Graph == nil {
+		return nil, &GraphError{Model: m.Path, Msg: "the model has no graph"}
+	}
+	if len(m.Functions) > 0 {
+		e.funcs = make(map[funcKey]*onnx.Function, len(m.Functions))
+		for _, f := range m.Functions {
+			d := f.Domain
+			if d == "ai.onnx" {
+				d = ""
+			}
+			e.funcs[funcKey{d, f.Name, f.Overload}] = f
+		}
+	}
+	g := m.Graph
+	s := &scope{vals: make(map[string]*op.Value, len(g.Initializers)+2*len(g.Nodes)), opsets: m.Opset}
+	if err := e.addInitializers(g, s); err != nil {
+		return nil, err
+	}
+	r := &Report{Model: m, Dims: dim.Env{}}
+	for i := range g.Inputs {
+		vi := &g.Inputs[i]
+		if s.vals[vi.Name] != nil {
+			continue // a default value stored as an initializer
+		}
+		v, err := e.input(vi, opt)
+		if err != nil {
+			return nil, err
+		}
+		s.vals[vi.Name] = v
+		r.Inputs = append(r.Inputs, v)
+	}
+	if err := checkInputNames(r.Inputs, opt); err != nil {
+		return nil, err
+	}
+	nodes, err := e.inferNodes(g, g.Nodes, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range g.Outputs {
+		v := s.lookup(o.Name)
+		if v == nil {
+			return nil, e.graphError(g, "graph output %q is produced by no node, initializer or input", o.Name)
+		}
+		r.Outputs = append(r.Outputs, v)
+	}
+	r.Nodes = e.prune(nodes, r.Outputs)
+	r.Symbols = e.symbols
+	r.values = e.nextID
+	r.known, r.counted, r.unknown = e.known, e.counted, e.unknown
+	r.collectWeights()
+	r.bindDefaults(opt)
+	r.Diagnostics = append(e.diags, r.Diagnostics...)
+	if e.dropped > 0 {
+		r.Diagnostics = append(r.Diagnostics, Diagnostic{SeverityWarning, "more", "", fmt.Sprintf("%d more diagnostics are not shown", e.dropped)})
+	}
+	r.external(m)
+	return r, nil
+}
+
+// input makes the value of a graph input from its declaration and the options.
+func (e *engine) input(vi *onnx.ValueInfo, opt Options) (*op.Value, error) {
+	v := e.newValue(vi.Name)
+	if vi.Type != nil {
+		e.declare(v, vi.Type, dimContext{input: vi.Name})
+	}
+	if s, ok := opt.Shapes[vi.Name]; ok {
+		if v.Ranked && len(v.Shape) != len(s) {
+			return nil, &OptionError{fmt.Sprintf("shape of input %q: has rank %d, want %d as the model declares", vi.Name, len(s), len(v.Shape))}
+		}
+		v.Kind, v.Ranked, v.Shape = onnx.KindTensor, true, s
+	}
+	if t, ok := opt.Inputs[vi.Name]; ok {
+		if v.Kind != onnx.KindUnknown && v.DType != t.DType {
+			return nil, &OptionError{fmt.Sprintf("value of input %q: has type %v, want %v as the model declares", vi.Name, t.DType, v.DType)}
+		}
+		if err := v.SetStored(t); err != nil {
+			return nil, &OptionError{fmt.Sprintf("value of input %q: %v", vi.Name, err)}
+		}
+		v.ElemsUpTo(1 << 20) // floats too: they may decide an extent
+		v.Tensor = nil       // known, but no constant of the model
+	}
+	if sv, ok := opt.Sequences[vi.Name]; ok {
+		v.SetType(sv)
+	}
+	return v, nil
+}
+
+func checkInputNames(in []*op.Value, opt Options) error {
+	have := func(name string) bool {
+		return slices.ContainsFunc(in, func(v *op.Value) bool { return v.Name == name })
+	}
+	names := slices.Sorted(maps.Keys(opt.Shapes))
+	names = append(names, slices.Sorted(maps.Keys(opt.Inputs))...)
+	for _, name := range names {
+		if !have(name) {
+			list := make([]string, len(in))
+			for i, v := range in {
+				list[i] = fmt.Sprintf("%q", v.Name)
+			}
+			return &OptionError{fmt.Sprintf("the model has no input %q; its inputs are %v", name, list)}
+		}
+	}
+	return nil
+}
+
+// prune drops the nodes whose outputs nobody uses, in bodies too, and numbers the rest.
+func (e *engine) prune(nodes []*Node, outputs []*op.Value) []*Node {
+	used := make([]bool, e.nextID)
+	for _, o := range outputs {
+		used[o.ID] = true
+	}
+	return e.pruneList(nodes, used)
+}
+
+func (e *engine) pruneList(nodes []*Node, used []bool) []*Node {
+	keep := make([]*Node, 0, len(nodes))
+	for i := len(nodes) - 1; i >= 0; i-- {
+		n := nodes[i]
+		if !slices.ContainsFunc(n.Outputs, func(v *op.Value) bool { return v != nil && used[v.ID] }) {
+			e.diagnose(Diagnostic{SeverityNote, CodeDeadNode, n.Name, n.Op() + ": no output is used; left out"})
+			continue
+		}
+		for _, b := range n.Bodies {
+			for _, o := range b.Outputs {
+				used[o.ID] = true
+			}
+			b.Nodes = e.pruneList(b.Nodes, used)
+		}
+		for _, in := range n.Inputs {
+			if in != nil {
+				used[in.ID] = true
+			}
+		}
+		keep = append(keep, n)
+	}
+	slices.Reverse(keep)
+	for i, n := range keep {
+		n.Index = i
+	}
+	return keep
+}

@@ -1,0 +1,106 @@
+package analyzer
+
+import (
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/analyzer/op"
+)
+
+// Node is one node that executes, with everything known of it. Its figures are those of one execution.
+type Node struct {
+	Index   int        // position among the executed nodes of its graph
+	Proto   *onnx.Node // as in the file; nodes of inlined functions have their own
+	Name    string     // the file's name, or the name of the first output; inlined calls prefix theirs
+	Rule    *op.Rule   // nil where the operator is unknown
+	Opset   int64
+	Inputs  []*op.Value // nil where an optional input is absent
+	Outputs []*op.Value // nil where an optional output is not asked for
+	Work    op.Work     // bodies apart
+	Read    dim.Dim     // bytes
+	Written dim.Dim     // bytes
+	Weights []*Weight   // weights that this node is the first to use
+	Bodies  []*Body     // of control flow
+	// Partial says that the work or the traffic could not be counted in full: an unknown operator or an unknown shape.
+	Partial bool
+}
+
+// Op returns the operator with its domain, such as "Conv" or "com.microsoft.FusedConv".
+func (n *Node) Op() string {
+	if n.Proto.Domain == "" || n.Proto.Domain == "ai.onnx" {
+		return n.Proto.OpType
+	}
+	return n.Proto.Domain + "." + n.Proto.OpType
+}
+
+// Params is the number of weight elements that this node is the first to use.
+func (n *Node) Params() dim.Dim {
+	var s dim.Dim
+	for _, w := range n.Weights {
+		s = s.Add(w.Params)
+	}
+	return s
+}
+
+// Body is a subgraph that a control-flow node runs.
+type Body struct {
+	Name        string // the graph's name
+	Times       dim.Dim
+	Alternative bool // could run instead of another body and is not counted
+	Inputs      []*op.Value
+	Outputs     []*op.Value
+	Nodes       []*Node
+}
+
+// Weight is a stored or generated constant that an executed node reads as data.
+type Weight struct {
+	Value     *op.Value
+	Params    dim.Dim // elements; 0 for literals, scales, zero points and index tables
+	Bytes     dim.Dim // packed size as stored
+	Trainable bool    // false for running statistics
+}
+
+// Symbol is a dimension that is not a number in the model.
+type Symbol struct {
+	Name string
+	// Input and Axis say which graph input it comes from; Input is "" for a symbol that depends on data.
+	Input string
+	Axis  int
+	// Node names the node whose data decides the symbol, for symbols that depend on data.
+	Node string
+	// Upper bounds a data-dependent symbol; the zero Dim where no bound is known.
+	Upper dim.Dim
+}
+
+// Severity grades a Diagnostic.
+type Severity string
+
+// The severities.
+const (
+	SeverityNote    Severity = "note"    // something was assumed
+	SeverityWarning Severity = "warning" // a figure is a lower bound
+	SeverityError   Severity = "error"   // the model contradicts itself
+)
+
+// Diagnostic is a finding that does not stop the analysis.
+type Diagnostic struct {
+	Severity Severity `json:"severity"`
+	Code     string   `json:"code"`
+	Node     string   `json:"node"`
+	Message  string   `json:"message"`
+}
+
+// The codes of diagnostics.
+const (
+	CodeUnknownOp    = "unknown-op"
+	CodeUnknownShape = "unknown-shape"
+	CodeInvalidNode  = "invalid-node"
+	CodeIndexRange   = "index-range"
+	CodeDefaultDim   = "default-dim"
+	CodeFreeDim      = "free-dim"
+	CodeDeadNode     = "dead-node"
+	CodeOrder        = "node-order"
+	CodeOpset        = "opset"
+	CodeExternal     = "external-data"
+	CodeOverflow     = "overflow"
+	CodeTripCount    = "trip-count"
+)

@@ -1,0 +1,561 @@
+package analyzer
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/analyzer/op"
+)
+
+const (
+	// maxDepth bounds nested graphs and function calls.
+	maxDepth = 100
+	// maxInlined bounds the nodes that function calls may unfold to, beyond those of the file.
+	maxInlined = 1 << 20
+	// maxDiagnostics bounds the findings that are kept; the rest are counted.
+	maxDiagnostics = 1000
+)
+
+// engine infers one model. It serves the rules as op.Engine through a nodeEngine per node.
+type engine struct {
+	ctx     context.Context
+	model   *onnx.Model
+	funcs   map[funcKey]*onnx.Function
+	binding dim.Env // symbols that are replaced before inference
+
+	values  []op.Value // current slab
+	nextID  int
+	inlined int
+	symbols []Symbol
+	names   map[string]int // how often a hint of a fresh symbol was used
+	diags   []Diagnostic
+	dropped int // diagnostics beyond the bound
+	unknown map[string]int
+	counted int // nodes seen
+	known   int // nodes with a rule
+}
+
+type funcKey struct{ domain, name, overload string }
+
+// scope maps the names of one graph to values; names of enclosing graphs are visible.
+type scope struct {
+	parent *scope
+	vals   map[string]*op.Value
+	prefix string // of node names inside inlined calls
+	calls  []funcKey
+	opsets func(domain string) (int64, bool)
+	attrs  *callAttrs // attributes of the call being inlined
+	depth  int
+}
+
+func (s *scope) lookup(name string) *op.Value {
+	for ; s != nil; s = s.parent {
+		if v, ok := s.vals[name]; ok {
+			return v
+		}
+	}
+	return nil
+}
+
+func (e *engine) newValue(name string) *op.Value {
+	if len(e.values) == cap(e.values) {
+		e.values = make([]op.Value, 0, 256)
+	}
+	e.values = append(e.values, op.Value{Name: name, ID: e.nextID})
+	e.nextID++
+	return &e.values[len(e.values)-1]
+}
+
+func (e *engine) diagnose(d Diagnostic) {
+	if len(e.diags) >= maxDiagnostics {
+		e.dropped++
+		return
+	}
+	e.diags = append(e.diags, d)
+}
+
+// GraphError is a graph that cannot be analysed at all: a value without a source, a cycle, a name defined twice.
+type GraphError struct {
+	Model string
+	Graph string
+	Msg   string
+}
+
+func (e *GraphError) Error() string {
+	where := e.Model
+	if where == "" {
+		where = "model"
+	}
+	if e.Graph != "" {
+		where += ": graph " + fmt.Sprintf("%q", e.Graph)
+	}
+	return where + ": " + e.Msg
+}
+
+func (e *engine) graphError(g *onnx.Graph, format string, args ...any) error {
+	return &GraphError{Model: e.model.Path, Graph: g.Name, Msg: fmt.Sprintf(format, args...)}
+}
+
+// addInitializers defines the stored constants of g in s.
+func (e *engine) addInitializers(g *onnx.Graph, s *scope) error {
+	for _, t := range g.Initializers {
+		if t.Name == "" {
+			continue
+		}
+		v := e.newValue(t.Name)
+		if err := v.SetStored(t); err != nil {
+			return e.graphError(g, "initializer %q: %v", t.Name, err)
+		}
+		e.defineConst(s, v)
+	}
+	for _, t := range g.SparseInitializers {
+		if t.Values == nil || t.Values.Name == "" {
+			continue
+		}
+		v := e.newValue(t.Values.Name)
+		v.SetTensor(t.Values.DType, op.Consts(t.Dims...))
+		e.defineConst(s, v)
+	}
+	return nil
+}
+
+func (e *engine) defineConst(s *scope, v *op.Value) {
+	v.Const = true
+	v.Roots = []*op.Value{v}
+	s.vals[v.Name] = v
+}
+
+// inferNodes infers the nodes in order and returns those that execute, folded constants left out.
+func (e *engine) inferNodes(g *onnx.Graph, protos []*onnx.Node, s *scope) ([]*Node, error) {
+	order, err := e.order(g, protos, s)
+	if err != nil {
+		return nil, err
+	}
+	nodes := make([]*Node, 0, len(protos))
+	slab := make([]Node, 0, min(len(protos), 1024))
+	for i, p := range order {
+		if i%256 == 0 {
+			if err := e.ctx.Err(); err != nil {
+				return nil, err
+			}
+		}
+		if f := e.function(p); f != nil {
+			inner, err := e.inline(g, p, f, s)
+			if err != nil {
+				return nil, err
+			}
+			nodes = append(nodes, inner...)
+			continue
+		}
+		if len(slab) == cap(slab) {
+			slab = make([]Node, 0, min(len(protos), 1024))
+		}
+		slab = append(slab, Node{Proto: p})
+		n := &slab[len(slab)-1]
+		executes, err := e.inferNode(g, n, s)
+		if err != nil {
+			return nil, err
+		}
+		if executes {
+			nodes = append(nodes, n)
+		} else {
+			slab = slab[:len(slab)-1]
+		}
+	}
+	return nodes, nil
+}
+
+// order returns the nodes in an order in which every input is defined before its use: the file's order where that
+// is one, a stable topological order otherwise.
+func (e *engine) order(g *onnx.Graph, protos []*onnx.Node, s *scope) ([]*onnx.Node, error) {
+	defined := make(map[string]int, len(protos)) // name → producing node
+	for i, p := range protos {
+		for _, out := range p.Outputs {
+			if out == "" {
+				continue
+			}
+			if _, twice := defined[out]; twice || s.vals[out] != nil {
+				return nil, e.graphError(g, "value %q is defined twice, the second time by %s", out, describe(i, p))
+			}
+			defined[out] = i
+		}
+	}
+	sorted := true
+	for i, p := range protos {
+		for k, in := range p.Inputs {
+			if in == "" {
+				continue
+			}
+			j, local := defined[in]
+			switch {
+			case local && j >= i:
+				sorted = false
+			case !local && s.lookup(in) == nil:
+				return nil, e.graphError(g, "%s: input %d %q is produced by no node, initializer or graph input", describe(i, p), k, in)
+			}
+		}
+		for a := range p.Attributes {
+			if !sorted {
+				break
+			}
+			for _, name := range captures(p.Attributes[a].G) {
+				if j, local := defined[name]; local && j >= i {
+					sorted = false
+				}
+			}
+		}
+	}
+	if sorted {
+		return protos, nil
+	}
+	e.diagnose(Diagnostic{SeverityNote, CodeOrder, "", fmt.Sprintf("graph %q: nodes are not in topological order; sorted", g.Name)})
+	return e.sort(g, protos, defined)
+}
+
+// sort is Kahn's algorithm that takes ready nodes in file order.
+func (e *engine) sort(g *onnx.Graph, protos []*onnx.Node, defined map[string]int) ([]*onnx.Node, error) {
+	users := make([][]int, len(protos))
+	missing := make([]int, len(protos))
+	for i, p := range protos {
+		need := func(name string) {
+			if j, ok := defined[name]; ok {
+				users[j] = append(users[j], i)
+				missing[i]++
+			}
+		}
+		for _, in := range p.Inputs {
+			need(in)
+		}
+		for a := range p.Attributes {
+			for _, name := range captures(p.Attributes[a].G) {
+				need(name)
+			}
+		}
+	}
+	var ready intHeap
+	for i := range protos {
+		if missing[i] == 0 {
+			heap.Push(&ready, i)
+		}
+	}
+	order := make([]*onnx.Node, 0, len(protos))
+	for ready.Len() > 0 {
+		i := heap.Pop(&ready).(int)
+		order = append(order, protos[i])
+		for _, u := range users[i] {
+			if missing[u]--; missing[u] == 0 {
+				heap.Push(&ready, u)
+			}
+		}
+	}
+	if len(order) < len(protos) {
+		i := slices.IndexFunc(missing, func(m int) bool { return m > 0 })
+		return nil, e.graphError(g, "%s is part of a cycle", describe(i, protos[i]))
+	}
+	return order, nil
+}
+
+func describe(i int, p *onnx.Node) string { return fmt.Sprintf("node %d %q (%s)", i, p.Name, p.OpType) }
+
+// captures returns the names that a subgraph takes from enclosing graphs, nested subgraphs included.
+func captures(g *onnx.Graph) []string {
+	if g == nil {
+		return nil
+	}
+	var out []string
+	var visit func(g *onnx.Graph, local map[string]bool, depth int)
+	visit = func(g *onnx.Graph, outer map[string]bool, depth int) {
+		if depth > maxDepth {
+			return
+		}
+		local := make(map[string]bool, len(g.Nodes)+len(outer))
+		for name := range outer {
+			local[name] = true
+		}
+		for _, in := range g.Inputs {
+			local[in.Name] = true
+		}
+		for _, t := range g.Initializers {
+			local[t.Name] = true
+		}
+		for _, n := range g.Nodes {
+			for _, o := range n.Outputs {
+				local[o] = true
+			}
+		}
+		for _, n := range g.Nodes {
+			for _, in := range n.Inputs {
+				if in != "" && !local[in] {
+					out = append(out, in)
+				}
+			}
+			for a := range n.Attributes {
+				if sub := n.Attributes[a].G; sub != nil {
+					visit(sub, local, depth+1)
+				}
+			}
+		}
+		for _, o := range g.Outputs {
+			if !local[o.Name] {
+				out = append(out, o.Name)
+			}
+		}
+	}
+	visit(g, nil, 0)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// inferNode infers one node; executes is false where all its outputs are constants.
+func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope) (executes bool, err error) {
+	p := n.Proto
+	e.counted++
+	n.Name = nodeName(p, s)
+	n.Inputs = make([]*op.Value, len(p.Inputs))
+	allConst := true
+	for i, name := range p.Inputs {
+		if name == "" {
+			continue
+		}
+		v := s.lookup(name)
+		if v == nil {
+			return false, e.graphError(g, "node %q (%s): input %d %q is not defined", p.Name, p.OpType, i, name)
+		}
+		n.Inputs[i] = v
+		allConst = allConst && v.Const
+	}
+	outs := make([]*op.Value, len(p.Outputs))
+	for i, name := range p.Outputs {
+		outs[i] = e.newValue(name)
+		if name != "" {
+			s.vals[name] = outs[i]
+		}
+	}
+	version, imported := s.opsets(p.Domain)
+	if !imported {
+		version = 1
+		if p.Domain == "" || p.Domain == "ai.onnx" {
+			return false, e.graphError(g, "no opset is imported for the standard operators")
+		}
+	}
+	n.Opset = version
+	n.Rule = op.Lookup(p.Domain, p.OpType, version)
+	c := &op.Call{Node: p, Opset: version, In: n.Inputs, Out: outs}
+	ne := &nodeEngine{engine: e, node: n, scope: s}
+	c.Engine = ne
+	if n.Rule == nil {
+		e.unknownOp(g, n, outs)
+	} else {
+		e.known++
+		e.apply(n, c)
+	}
+	if ne.err != nil {
+		return false, ne.err
+	}
+	if n.Rule != nil && len(n.Bodies) == 0 && e.fold(n, outs, allConst) {
+		return false, nil
+	}
+	n.Outputs = outs
+	for i, name := range p.Outputs {
+		if name == "" {
+			n.Outputs[i] = nil
+		}
+	}
+	return true, nil
+}
+
+func nodeName(p *onnx.Node, s *scope) string {
+	name := p.Name
+	if name == "" {
+		if i := slices.IndexFunc(p.Outputs, func(o string) bool { return o != "" }); i >= 0 {
+			name = p.Outputs[i]
+		}
+	}
+	if s.prefix != "" {
+		return s.prefix + "/" + name
+	}
+	return name
+}
+
+// apply runs the rule. A failing rule is a diagnostic: its outputs stay unknown and the node is partial.
+func (e *engine) apply(n *Node, c *op.Call) {
+	if err := n.Rule.Shape(c); err != nil {
+		e.invalid(n, err)
+		for _, o := range c.Out {
+			*o = op.Value{Name: o.Name, ID: o.ID}
+		}
+		return
+	}
+	if n.Rule.Fold != nil && c.Out[0].Data == nil {
+		n.Rule.Fold(c)
+	}
+	for i, o := range c.Out {
+		if c.HasOut(i) && o.Kind == onnx.KindTensor {
+			if err := shapeErr(o); err != nil {
+				e.diagnose(Diagnostic{SeverityError, CodeOverflow, n.Name, fmt.Sprintf("output %d: %v", i, err)})
+				o.Ranked, o.Shape, o.Data = false, nil, nil
+			}
+		}
+		if c.HasOut(i) && o.Kind == onnx.KindTensor && !o.Ranked {
+			n.Partial = true
+			e.diagnose(Diagnostic{SeverityWarning, CodeUnknownShape, n.Name, fmt.Sprintf("the rank of output %d %q is not known", i, o.Name)})
+		}
+	}
+	for _, in := range c.In {
+		if in != nil && in.Kind == onnx.KindTensor && !in.Ranked {
+			n.Partial = true
+		}
+	}
+	if n.Partial && slices.ContainsFunc(c.In, func(v *op.Value) bool { return v != nil && v.Kind == onnx.KindTensor && !v.Ranked }) {
+		return // work of unknown shapes is unknown
+	}
+	n.Work = n.Rule.Work(c)
+	if err := errors.Join(n.Work.MACs.Err(), n.Work.Vector.Err(), n.Work.Special.Err()); err != nil {
+		e.diagnose(Diagnostic{SeverityError, CodeOverflow, n.Name, err.Error()})
+		n.Work, n.Partial = op.Work{}, true
+	}
+	n.Read, n.Written = traffic(n.Rule, c)
+}
+
+func shapeErr(v *op.Value) error {
+	for i, d := range v.Shape {
+		if err := d.Err(); err != nil {
+			return fmt.Errorf("extent %d: %w", i, err)
+		}
+		if n, ok := d.Value(); ok && n < 0 {
+			return fmt.Errorf("extent %d is %d, want at least 0", i, n)
+		}
+	}
+	if b, ok := v.Bytes(); ok && b.Err() != nil {
+		return fmt.Errorf("%s: size in bytes: %w", v, b.Err())
+	}
+	return nil
+}
+
+func (e *engine) invalid(n *Node, err error) {
+	n.Partial = true
+	e.diagnose(Diagnostic{SeverityError, CodeInvalidNode, n.Name, fmt.Sprintf("%s: %v", n.Op(), err)})
+}
+
+// unknownOp leaves the outputs to what the file declares for them.
+func (e *engine) unknownOp(g *onnx.Graph, n *Node, outs []*op.Value) {
+	if e.unknown == nil {
+		e.unknown = map[string]int{}
+	}
+	e.unknown[n.Op()]++
+	n.Partial = true
+	if e.unknown[n.Op()] == 1 {
+		e.diagnose(Diagnostic{SeverityWarning, CodeUnknownOp, n.Name,
+			fmt.Sprintf("no rule for operator %s at opset %d: totals are lower bounds", n.Op(), n.Opset)})
+	}
+	for _, o := range outs {
+		for _, vi := range [][]onnx.ValueInfo{g.ValueInfo, g.Outputs} {
+			i := slices.IndexFunc(vi, func(x onnx.ValueInfo) bool { return x.Name == o.Name && o.Name != "" })
+			if i >= 0 && vi[i].Type != nil {
+				e.declare(o, vi[i].Type, dimContext{node: n.Name})
+				break
+			}
+		}
+	}
+}
+
+// fold marks the outputs constant where every runtime computes them before the first run, and reports whether it did.
+func (e *engine) fold(n *Node, outs []*op.Value, allConst bool) bool {
+	r := n.Rule
+	if r.Class == op.ShapeOp && !allConst {
+		for _, o := range outs {
+			if o.Data == nil || !allPlain(o.Data) {
+				return false
+			}
+		}
+		for _, o := range outs {
+			o.Const = true
+		}
+		return true
+	}
+	if !allConst || r.Volatile || r.KeepsWeights || n.Partial {
+		return false
+	}
+	roots := rootsOf(n)
+	for _, o := range outs {
+		o.Const = true
+		o.Roots = roots
+		if roots == nil {
+			o.Roots = []*op.Value{o}
+		}
+	}
+	return true
+}
+
+// rootsOf is the union of the roots of the data inputs; nil where there are none.
+func rootsOf(n *Node) []*op.Value {
+	var roots []*op.Value
+	for i, in := range n.Inputs {
+		if in == nil || n.Rule.IsHost(i) {
+			continue
+		}
+		if roots == nil {
+			roots = in.Roots
+			continue
+		}
+		for _, r := range in.Roots {
+			if !slices.Contains(roots, r) {
+				roots = append(slices.Clip(roots), r)
+			}
+		}
+	}
+	return roots
+}
+
+func allPlain(d *op.Data) bool {
+	for _, x := range d.Nums {
+		if _, ok := x.Float64(); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// traffic is the bytes that one execution must read and write.
+func traffic(r *op.Rule, c *op.Call) (read, written dim.Dim) {
+	switch {
+	case r.Traffic != nil:
+		return r.Traffic(c)
+	case r.Memory == op.View, r.Memory == op.Host, r.Memory == op.Control:
+		return dim.Dim{}, dim.Dim{}
+	}
+	for i, in := range c.In {
+		if in == nil || r.IsHost(i) || slices.Contains(c.In[:i], in) {
+			continue
+		}
+		if b, ok := in.Bytes(); ok {
+			read = read.Add(b)
+		}
+	}
+	for i, o := range c.Out {
+		if c.HasOut(i) {
+			if b, ok := o.Bytes(); ok {
+				written = written.Add(b)
+			}
+		}
+	}
+	return read, written
+}
+
+// intHeap is a min-heap of node positions for container/heap.
+type intHeap struct{ sort.IntSlice }
+
+func (h *intHeap) Push(x any) { h.IntSlice = append(h.IntSlice, x.(int)) }
+
+func (h *intHeap) Pop() any {
+	last := len(h.IntSlice) - 1
+	x := h.IntSlice[last]
+	h.IntSlice = h.IntSlice[:last]
+	return x
+}

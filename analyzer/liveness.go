@@ -1,0 +1,185 @@
+package analyzer
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/op"
+)
+
+// Liveness is which tensors live when the nodes of the main graph run in the stated order and no buffer is shared: a
+// node's inputs and outputs live together, a tensor dies after its last use, graph inputs live from the start and
+// graph outputs to the end. Constants are apart. It is a property of the graph, not of a runtime.
+type Liveness struct {
+	PeakBytes int64
+	PeakStep  int         // index into Report.Nodes of the first node at the peak; -1 where there is no node
+	Live      []LiveValue // at the peak, largest first
+	Timeline  []int64     // live bytes while node i runs
+	Partial   bool        // some tensor's size is unknown: the figures are lower bounds
+}
+
+// LiveValue is one tensor of a live set.
+type LiveValue struct {
+	Value *op.Value
+	Bytes int64
+	First int // node that makes it, -1 for graph inputs
+	Last  int // last node that uses it; len(Nodes) for graph outputs
+}
+
+// Liveness evaluates the live sets under env (the Report's own Dims where env is nil). The error names the dimensions
+// without a value.
+func (r *Report) Liveness(env dim.Env) (*Liveness, error) {
+	if env == nil {
+		env = r.Dims
+	}
+	l := &liveness{env: env, places: make([]place, r.values)}
+	return l.run(r.Nodes, r.Inputs, r.Outputs)
+}
+
+type liveness struct {
+	env     dim.Env
+	places  []place // by value ID
+	runs    int32
+	partial bool
+}
+
+// place says where a value stands: in which run (one per graph or body) and at which position of its list.
+type place struct{ run, pos int32 }
+
+// bytes is the size of a tensor under the bindings; what has no known size counts 0 and makes the result partial.
+func (l *liveness) bytes(v *op.Value) (int64, error) {
+	b, ok := v.Bytes()
+	if !ok {
+		l.partial = true
+		return 0, nil
+	}
+	n, err := b.Eval(l.env)
+	if err != nil {
+		return 0, fmt.Errorf("size of %q: %w", v.Name, err)
+	}
+	return n, nil
+}
+
+func (l *liveness) run(nodes []*Node, inputs, outputs []*op.Value) (*Liveness, error) {
+	vals, err := l.lifetimes(nodes, inputs, outputs)
+	if err != nil {
+		return nil, err
+	}
+	delta := make([]int64, len(nodes)+2)
+	for _, v := range vals {
+		delta[max(v.First, 0)] += v.Bytes
+		delta[min(v.Last, len(nodes))+1] -= v.Bytes
+	}
+	res := &Liveness{Timeline: make([]int64, len(nodes)), PeakStep: -1}
+	var live int64
+	for i := range nodes {
+		live += delta[i]
+		step := live
+		inner, err := l.inner(nodes[i])
+		if err != nil {
+			return nil, err
+		}
+		if inner > 0 { // the bodies run before the node's own outputs are there
+			var out int64
+			for _, o := range nodes[i].Outputs {
+				if o != nil {
+					b, err := l.bytes(o)
+					if err != nil {
+						return nil, err
+					}
+					out += b
+				}
+			}
+			step = max(live, live-out+inner)
+		}
+		res.Timeline[i] = step
+		if step > res.PeakBytes {
+			res.PeakBytes, res.PeakStep = step, i
+		}
+	}
+	if len(nodes) == 0 {
+		for _, v := range vals {
+			res.PeakBytes += v.Bytes
+		}
+	}
+	for _, v := range vals {
+		if v.First <= res.PeakStep && v.Last >= res.PeakStep {
+			res.Live = append(res.Live, v)
+		}
+	}
+	slices.SortStableFunc(res.Live, func(a, b LiveValue) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	res.Partial = l.partial
+	return res, nil
+}
+
+// lifetimes finds first and last use of every tensor that is no constant and belongs to this graph.
+func (l *liveness) lifetimes(nodes []*Node, inputs, outputs []*op.Value) ([]LiveValue, error) {
+	l.runs++
+	run := l.runs
+	vals := make([]LiveValue, 0, len(nodes)+len(inputs))
+	var failed error
+	define := func(v *op.Value, step int) {
+		if v == nil || v.Const || l.places[v.ID].run == run {
+			return
+		}
+		b, err := l.bytes(v)
+		if err != nil && failed == nil {
+			failed = err
+		}
+		vals = append(vals, LiveValue{Value: v, Bytes: b, First: step, Last: max(step, 0)})
+		l.places[v.ID] = place{run, int32(len(vals) - 1)}
+	}
+	extend := func(v *op.Value, step int) {
+		if p := l.places[v.ID]; p.run == run {
+			vals[p.pos].Last = step
+		}
+	}
+	for _, v := range inputs {
+		define(v, -1)
+	}
+	for i, n := range nodes {
+		for _, o := range n.Outputs {
+			define(o, i)
+		}
+		uses(n, func(v *op.Value) { extend(v, i) })
+	}
+	for _, v := range outputs {
+		extend(v, len(nodes))
+	}
+	return vals, failed
+}
+
+// uses calls f for every value that a node reads, those that its bodies take from outside included.
+func uses(n *Node, f func(*op.Value)) {
+	for _, in := range n.Inputs {
+		if in != nil {
+			f(in)
+		}
+	}
+	for _, b := range n.Bodies {
+		for _, o := range b.Outputs {
+			f(o)
+		}
+		for _, m := range b.Nodes {
+			uses(m, f)
+		}
+	}
+}
+
+// inner is the peak of the tensors that the node's bodies make; alternative branches are not counted.
+func (l *liveness) inner(n *Node) (int64, error) {
+	var peak int64
+	for _, b := range n.Bodies {
+		if b.Alternative {
+			continue
+		}
+		res, err := l.run(b.Nodes, b.Inputs, b.Outputs)
+		if err != nil {
+			return 0, err
+		}
+		peak = max(peak, res.PeakBytes)
+	}
+	return peak, nil
+}

@@ -1,0 +1,260 @@
+package analyzer
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/analyzer/op"
+)
+
+// Report is the result of an analysis. Shapes and figures are formulas in the free dimensions; Dims holds the values
+// that the user or the defaults give to some of them.
+type Report struct {
+	Model   *onnx.Model
+	Inputs  []*op.Value // stored defaults left out
+	Outputs []*op.Value
+	// Nodes are the nodes that execute, in the stated order: the file's where it is topological. Constants that any
+	// runtime folds and nodes whose outputs nobody uses are left out.
+	Nodes       []*Node
+	Weights     []*Weight
+	Symbols     []Symbol
+	Dims        dim.Env
+	Diagnostics []Diagnostic
+
+	values         int // number of values, for tables by ID
+	known, counted int
+	unknown        map[string]int
+	prebound       bool // inferred with Dims already in place
+}
+
+// Walk calls f for every executed node, bodies included, with the number of times that it runs in one inference and
+// its depth (0 in the main graph). Bodies follow the node that runs them; alternative branches are not visited.
+func (r *Report) Walk(f func(n *Node, times dim.Dim, depth int)) {
+	walk(r.Nodes, dim.Const(1), 0, f)
+}
+
+func walk(nodes []*Node, times dim.Dim, depth int, f func(*Node, dim.Dim, int)) {
+	for _, n := range nodes {
+		f(n, times, depth)
+		for _, b := range n.Bodies {
+			if !b.Alternative {
+				walk(b.Nodes, times.Mul(b.Times), depth+1, f)
+			}
+		}
+	}
+}
+
+// Totals are the sums over all executed nodes, as formulas.
+type Totals struct {
+	Nodes           int64 // executed nodes, bodies included once
+	MACs            dim.Dim
+	FLOPs           dim.Dim
+	Special         dim.Dim
+	Params          dim.Dim
+	TrainableParams dim.Dim
+	ConstantBytes   dim.Dim
+	BytesRead       dim.Dim
+	BytesWritten    dim.Dim
+}
+
+// Totals sums the figures of the executed nodes.
+func (r *Report) Totals() Totals {
+	var t Totals
+	r.Walk(func(n *Node, times dim.Dim, _ int) {
+		t.Nodes++
+		t.MACs = t.MACs.Add(n.Work.MACs.Mul(times))
+		t.FLOPs = t.FLOPs.Add(n.Work.FLOPs().Mul(times))
+		t.Special = t.Special.Add(n.Work.Special.Mul(times))
+		t.BytesRead = t.BytesRead.Add(n.Read.Mul(times))
+		t.BytesWritten = t.BytesWritten.Add(n.Written.Mul(times))
+	})
+	for _, w := range r.Weights {
+		t.Params = t.Params.Add(w.Params)
+		if w.Trainable {
+			t.TrainableParams = t.TrainableParams.Add(w.Params)
+		}
+		t.ConstantBytes = t.ConstantBytes.Add(w.Bytes)
+	}
+	return t
+}
+
+// Coverage is the share of the model's nodes, folded ones included, whose operator has a rule and whose work could be
+// counted; 1 for a model without nodes. unknown lists the operators without a rule, sorted.
+func (r *Report) Coverage() (share float64, unknown []string) {
+	unknown = slices.Sorted(maps.Keys(r.unknown))
+	if r.counted == 0 {
+		return 1, unknown
+	}
+	partial := 0
+	r.Walk(func(n *Node, _ dim.Dim, _ int) {
+		if n.Partial && n.Rule != nil {
+			partial++
+		}
+	})
+	return float64(r.known-partial) / float64(r.counted), unknown
+}
+
+// LowerBound reports whether some node could not be counted in full, so that totals are lower bounds.
+func (r *Report) LowerBound() bool {
+	partial := false
+	r.Walk(func(n *Node, _ dim.Dim, _ int) { partial = partial || n.Partial })
+	return partial
+}
+
+// FreeDims lists the symbols without a value that shapes or totals depend on, sorted.
+func (r *Report) FreeDims() []string {
+	var free []string
+	seen := map[string]bool{}
+	need := func(d dim.Dim) {
+		if d.IsConst() {
+			return
+		}
+		for _, s := range d.Symbols() {
+			if _, bound := r.Dims[s]; !bound && !seen[s] {
+				seen[s] = true
+				free = append(free, s)
+			}
+		}
+	}
+	for _, v := range r.Inputs {
+		for _, d := range v.Shape {
+			need(d)
+		}
+	}
+	t := r.Totals()
+	for _, d := range []dim.Dim{t.MACs, t.FLOPs, t.Special, t.BytesRead, t.BytesWritten} {
+		need(d)
+	}
+	slices.Sort(free)
+	return free
+}
+
+// collectWeights finds the constants that executed nodes read as data.
+func (r *Report) collectWeights() {
+	byRoot := map[*op.Value]*Weight{}
+	r.Walk(func(n *Node, _ dim.Dim, _ int) {
+		if n.Rule == nil {
+			for _, in := range n.Inputs { // without a rule, float constants are taken for weights
+				if in != nil && in.Const {
+					r.addWeights(byRoot, n, in, false, false)
+				}
+			}
+			return
+		}
+		for i, in := range n.Inputs {
+			if in == nil || !in.Const || n.Rule.IsHost(i) {
+				continue
+			}
+			r.addWeights(byRoot, n, in, op.Has(n.Rule.QuantInputs, i), op.Has(n.Rule.Statistics, i))
+		}
+	})
+}
+
+func (r *Report) addWeights(byRoot map[*op.Value]*Weight, n *Node, v *op.Value, quantised, statistic bool) {
+	for _, root := range v.Roots {
+		w := byRoot[root]
+		if w == nil {
+			w = &Weight{Value: root, Trainable: true}
+			w.Bytes, _ = root.Bytes()
+			byRoot[root] = w
+			r.Weights = append(r.Weights, w)
+			n.Weights = append(n.Weights, w)
+		}
+		if statistic {
+			w.Trainable = false
+		}
+		isWeight := root.DType.IsFloat() && len(root.Shape) > 0 || root.DType.IsInteger() && quantised
+		if isWeight && w.Params.Is(0) {
+			w.Params, _ = root.Elements()
+		}
+	}
+}
+
+// bindDefaults gives the leading free dimension of the inputs the value 1 and takes the user's values.
+func (r *Report) bindDefaults(opt Options) {
+	maps.Copy(r.Dims, opt.Dims)
+	if opt.KeepFree {
+		return
+	}
+	for _, in := range r.Inputs {
+		if len(in.Shape) == 0 {
+			continue
+		}
+		syms := in.Shape[0].Symbols()
+		if len(syms) != 1 || !in.Shape[0].Equal(dim.Symbol(syms[0])) {
+			continue
+		}
+		if _, ok := r.Dims[syms[0]]; ok {
+			continue
+		}
+		r.Dims[syms[0]] = 1
+		r.Diagnostics = append(r.Diagnostics, Diagnostic{SeverityNote, CodeDefaultDim, "",
+			fmt.Sprintf("dimension %s (leading dimension of input %q) is free; taken as 1, --dim %s=N gives another", syms[0], in.Name, syms[0])})
+	}
+}
+
+// checkDims refuses a binding for a symbol that the model does not have.
+func (r *Report) checkDims(opt Options) error {
+	for _, name := range slices.Sorted(maps.Keys(opt.Dims)) {
+		if !slices.ContainsFunc(r.Symbols, func(s Symbol) bool { return s.Name == name }) {
+			have := make([]string, 0, len(r.Symbols))
+			for _, s := range r.Symbols {
+				have = append(have, s.Name)
+			}
+			if len(have) == 0 {
+				return &OptionError{fmt.Sprintf("the model has no free dimension %q; all its dimensions are numbers", name)}
+			}
+			return &OptionError{fmt.Sprintf("the model has no free dimension %q; it has %s", name, strings.Join(have, ", "))}
+		}
+	}
+	return nil
+}
+
+// external reports weights whose data file is absent; their figures need only the declared shapes.
+func (r *Report) external(m *onnx.Model) {
+	missing := 0
+	for _, t := range m.Graph.Initializers {
+		if t.External != nil && t.External.Absent {
+			missing++
+		}
+	}
+	if missing > 0 {
+		r.Diagnostics = append(r.Diagnostics, Diagnostic{SeverityNote, CodeExternal, "",
+			fmt.Sprintf("the external data of %d weights is absent; counts use the declared shapes", missing)})
+	}
+}
+
+// undecided reports whether data-dependent symbols or invalid nodes are left.
+func (r *Report) undecided() bool { return r.openQuestions() > 0 }
+
+func (r *Report) openQuestions() int {
+	n := len(r.dataSymbols())
+	for _, d := range r.Diagnostics {
+		if d.Severity == SeverityError || d.Code == CodeUnknownShape {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *Report) inputSymbols() (out []Symbol) {
+	for _, s := range r.Symbols {
+		if s.Input != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (r *Report) dataSymbols() (out []Symbol) {
+	for _, s := range r.Symbols {
+		if s.Input == "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
