@@ -135,10 +135,15 @@ var table = sync.OnceValue(func() map[ruleKey][]*Rule {
 // ruleFiles lists the rows of every file of rules.
 func ruleFiles() [][]Rule {
 	return [][]Rule{
+		convRules,
 		elementwiseRules,
+		matmulRules,
 		movementRules,
+		normRules,
 		padRules,
+		poolRules,
 		reduceRules,
+		rnnRules,
 		scatterRules,
 		shapeRules,
 	}
