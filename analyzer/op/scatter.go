@@ -47,11 +47,8 @@ func scatterNDFold(c *Call) {
 	for k := int64(0); (k+1)*depth <= int64(len(indices)) && (k+1)*slice <= int64(len(updates)); k++ {
 		var at int64
 		for a := range depth {
-			p, ok := indices[k*depth+a].Int64()
-			if p < 0 {
-				p += shape[a]
-			}
-			if !ok || p < 0 || p >= shape[a] {
+			p, ok := position(indices[k*depth+a], shape[a])
+			if !ok {
 				return
 			}
 			at += p * strides[a]
@@ -60,6 +57,39 @@ func scatterNDFold(c *Call) {
 		if depth == 0 {
 			break
 		}
+	}
+	c.Out[0].Data = &Data{Nums: out}
+}
+
+// scatterElementsFold writes single elements: the indices replace the coordinate along axis.
+func scatterElementsFold(c *Call) {
+	data, shape, ok := c.In[0].table()
+	indices, ishape, ok2 := c.Input(1).table()
+	updates, _, ok3 := c.Input(2).table()
+	a, err := axis(c.Int("axis", 0), len(shape))
+	if !ok || !ok2 || !ok3 || err != nil || len(ishape) != len(shape) || len(updates) != len(indices) {
+		return
+	}
+	reduce := reduceUpdate(c)
+	strides := rowMajor(shape)
+	out := append([]Num{}, data...)
+	idx := make([]int64, len(ishape))
+	for k := range indices {
+		p, ok := position(indices[k], shape[a])
+		if !ok {
+			return
+		}
+		at := p * strides[a]
+		for d, i := range idx {
+			if d != a {
+				at += i * strides[d]
+			}
+		}
+		if at >= int64(len(out)) {
+			return
+		}
+		write(out[at:at+1], updates[k:k+1], reduce)
+		advance(idx, ishape)
 	}
 	c.Out[0].Data = &Data{Nums: out}
 }
@@ -76,4 +106,10 @@ func write(dst, updates []Num, reduce func(old, update Num) Num) {
 var scatterRules = []Rule{
 	{Op: "ScatterND", Since: 11, Shape: sameShape, Work: scatterWork, Memory: Stream, Class: Movement, InPlace: inputs(0),
 		Fold: scatterNDFold, Doc: "a copy of the data with slices replaced; an operation per update with attribute reduction"},
+	{Op: "ScatterElements", Since: 11, Shape: sameShape, Work: scatterWork, Memory: Stream, Class: Movement, InPlace: inputs(0),
+		Fold: scatterElementsFold, Doc: "a copy of the data with elements replaced; an operation per update with attribute reduction"},
+	{Op: "Scatter", Since: 9, Shape: sameShape, Work: noWork, Memory: Stream, Class: Movement, InPlace: inputs(0),
+		Fold: scatterElementsFold, Doc: "a copy of the data with elements replaced"},
+	{Op: "TensorScatter", Since: 24, Shape: sameShape, Work: noWork, Memory: Stream, Class: Movement, InPlace: inputs(0),
+		Doc: "a copy of the cache with the update written at each batch's index"},
 }

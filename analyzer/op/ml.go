@@ -1,0 +1,3 @@
+package op
+
+const mlDomain = "ai.onnx.ml"
