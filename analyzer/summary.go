@@ -1,0 +1,362 @@
+package analyzer
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/analyzer/op"
+)
+
+// SummarySchema names the form of a list of summaries.
+const SummarySchema = "onnxcost/analyze/v1"
+
+// Summary is a Report as programs read it: numbers under the Report's bindings, and text where a dimension is still
+// free. Sizes are bytes.
+type Summary struct {
+	Model       string            `json:"model"`
+	IRVersion   int64             `json:"ir_version"`
+	Opsets      map[string]int64  `json:"opsets"`
+	Dims        map[string]int64  `json:"dims"`
+	FreeDims    []string          `json:"free_dims"`
+	Inputs      []TensorSummary   `json:"inputs"`
+	Outputs     []TensorSummary   `json:"outputs"`
+	Totals      TotalsSummary     `json:"totals"`
+	LowerBounds bool              `json:"lower_bounds,omitempty"` // some node could not be counted in full
+	Formulas    map[string]string `json:"formulas,omitempty"`
+	Coverage    CoverageSummary   `json:"coverage"`
+	Symbols     []SymbolSummary   `json:"symbols,omitempty"` // data-dependent extents
+	Peak        *PeakSummary      `json:"peak,omitempty"`
+	Nodes       []NodeSummary     `json:"nodes,omitempty"`
+	Diagnostics []Diagnostic      `json:"diagnostics"`
+}
+
+// TotalsSummary has the totals; a figure that depends on a free dimension is its formula as text.
+type TotalsSummary struct {
+	Nodes               int64    `json:"nodes"`
+	MACs                dim.Dim  `json:"macs"`
+	FLOPs               dim.Dim  `json:"flops"`
+	Special             dim.Dim  `json:"special"`
+	Params              dim.Dim  `json:"params"`
+	TrainableParams     dim.Dim  `json:"trainable_params"`
+	ConstantBytes       dim.Dim  `json:"constant_bytes"`
+	PeakActivationBytes *dim.Dim `json:"peak_activation_bytes"` // null where it is no single formula
+	BytesRead           dim.Dim  `json:"bytes_read"`
+	BytesWritten        dim.Dim  `json:"bytes_written"`
+}
+
+// TensorSummary is a tensor's name and type. Sequences, optionals and maps give their type in DType and no shape.
+type TensorSummary struct {
+	Name  string    `json:"name"`
+	DType string    `json:"dtype"`
+	Shape []dim.Dim `json:"shape"` // null where the rank is unknown
+	Const bool      `json:"const,omitempty"`
+}
+
+// CoverageSummary says what share of the nodes could be counted.
+type CoverageSummary struct {
+	Nodes      float64  `json:"nodes"`
+	UnknownOps []string `json:"unknown_ops"`
+}
+
+// SymbolSummary is an extent that depends on data.
+type SymbolSummary struct {
+	Name  string `json:"name"`
+	Node  string `json:"node"`
+	Upper string `json:"upper,omitempty"`
+}
+
+// PeakSummary is the live set at the peak of activation memory.
+type PeakSummary struct {
+	Node    string        `json:"node"`
+	Bytes   int64         `json:"bytes"`
+	Tensors []LiveSummary `json:"tensors"`
+}
+
+// LiveSummary is one tensor of the live set.
+type LiveSummary struct {
+	Name  string    `json:"name"`
+	Shape []dim.Dim `json:"shape"`
+	Bytes int64     `json:"bytes"`
+}
+
+// NodeSummary is one executed node; its figures are those of all its executions in one inference.
+type NodeSummary struct {
+	Name         string          `json:"name"`
+	Op           string          `json:"op"`
+	Domain       string          `json:"domain"`
+	Scope        string          `json:"scope"`
+	Depth        int             `json:"depth,omitempty"` // nesting in control flow
+	Times        *dim.Dim        `json:"times,omitempty"` // executions, where not 1
+	Inputs       []TensorSummary `json:"inputs"`
+	Outputs      []TensorSummary `json:"outputs"`
+	MACs         dim.Dim         `json:"macs"`
+	FLOPs        dim.Dim         `json:"flops"`
+	Special      dim.Dim         `json:"special"`
+	Params       dim.Dim         `json:"params"`
+	BytesRead    dim.Dim         `json:"bytes_read"`
+	BytesWritten dim.Dim         `json:"bytes_written"`
+	Partial      bool            `json:"partial,omitempty"` // figures are lower bounds
+}
+
+// Summary evaluates the Report under its Dims. name is how the model is called; nodes says whether to list them.
+func (r *Report) Summary(name string, nodes bool) *Summary {
+	s := &Summary{Model: name, IRVersion: r.Model.IRVersion, Opsets: map[string]int64{}, Dims: r.Dims,
+		FreeDims: r.FreeDims(), Inputs: r.tensors(r.Inputs), Outputs: r.tensors(r.Outputs),
+		Diagnostics: r.Diagnostics, LowerBounds: r.LowerBound()}
+	if s.FreeDims == nil {
+		s.FreeDims = []string{}
+	}
+	if s.Diagnostics == nil {
+		s.Diagnostics = []Diagnostic{}
+	}
+	for _, o := range r.Model.Opsets {
+		s.Opsets[o.Domain] = o.Version
+	}
+	s.Coverage.Nodes, s.Coverage.UnknownOps = r.Coverage()
+	if s.Coverage.UnknownOps == nil {
+		s.Coverage.UnknownOps = []string{}
+	}
+	for _, sym := range r.dataSymbols() {
+		x := SymbolSummary{Name: sym.Name, Node: sym.Node}
+		if !sym.Upper.Is(0) {
+			x.Upper = sym.Upper.String()
+		}
+		s.Symbols = append(s.Symbols, x)
+	}
+	r.summariseTotals(s)
+	if nodes {
+		s.Nodes = []NodeSummary{}
+		r.Walk(func(n *Node, times dim.Dim, depth int) { s.Nodes = append(s.Nodes, r.nodeSummary(n, times, depth)) })
+	}
+	return s
+}
+
+func (r *Report) summariseTotals(s *Summary) {
+	t := r.Totals()
+	b := func(d dim.Dim) dim.Dim { return d.Bind(r.Dims) }
+	s.Totals = TotalsSummary{Nodes: t.Nodes, MACs: b(t.MACs), FLOPs: b(t.FLOPs), Special: b(t.Special), Params: b(t.Params),
+		TrainableParams: b(t.TrainableParams), ConstantBytes: b(t.ConstantBytes), BytesRead: b(t.BytesRead),
+		BytesWritten: b(t.BytesWritten)}
+	formulas := map[string]string{}
+	add := func(name string, d dim.Dim) {
+		if !d.IsConst() && d.Err() == nil {
+			formulas[name] = d.String()
+		}
+	}
+	add("macs", t.MACs)
+	add("flops", t.FLOPs)
+	add("special", t.Special)
+	add("params", t.Params)
+	add("bytes_read", t.BytesRead)
+	add("bytes_written", t.BytesWritten)
+	if peak, ok := r.PeakFormula(nil); ok {
+		add("peak_activation_bytes", peak)
+	}
+	if len(formulas) > 0 {
+		s.Formulas = formulas
+	}
+	if l, err := r.Liveness(nil); err == nil {
+		p := dim.Const(l.PeakBytes)
+		s.Totals.PeakActivationBytes = &p
+		s.Peak = r.peakSummary(l)
+	} else if p, ok := r.PeakFormula(r.Dims); ok {
+		s.Totals.PeakActivationBytes = &p
+	}
+}
+
+func (r *Report) peakSummary(l *Liveness) *PeakSummary {
+	if l.PeakStep < 0 {
+		return nil
+	}
+	p := &PeakSummary{Node: r.Nodes[l.PeakStep].Name, Bytes: l.PeakBytes}
+	for _, v := range l.Live {
+		p.Tensors = append(p.Tensors, LiveSummary{Name: v.Value.Name, Shape: r.bindShape(v.Value.Shape), Bytes: v.Bytes})
+	}
+	return p
+}
+
+func (r *Report) nodeSummary(n *Node, times dim.Dim, depth int) NodeSummary {
+	at := func(d dim.Dim) dim.Dim { return d.Mul(times).Bind(r.Dims) }
+	s := NodeSummary{Name: n.Name, Op: n.Proto.OpType, Domain: n.Proto.Domain, Scope: Scope(n), Depth: depth,
+		Inputs: r.tensors(n.Inputs), Outputs: r.tensors(n.Outputs), MACs: at(n.Work.MACs), FLOPs: at(n.Work.FLOPs()),
+		Special: at(n.Work.Special), Params: n.Params().Bind(r.Dims), BytesRead: at(n.Read), BytesWritten: at(n.Written),
+		Partial: n.Partial}
+	if !times.Is(1) {
+		t := times.Bind(r.Dims)
+		s.Times = &t
+	}
+	return s
+}
+
+func (r *Report) tensors(vs []*op.Value) []TensorSummary {
+	out := make([]TensorSummary, 0, len(vs))
+	for _, v := range vs {
+		if v == nil {
+			continue
+		}
+		t := TensorSummary{Name: v.Name, DType: v.DType.String(), Const: v.Const}
+		switch {
+		case v.Kind != onnx.KindTensor:
+			t.DType = v.String()
+		case v.Ranked:
+			t.Shape = r.bindShape(v.Shape)
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+func (r *Report) bindShape(s op.Shape) []dim.Dim {
+	out := make([]dim.Dim, len(s))
+	for i, d := range s {
+		out[i] = d.Bind(r.Dims)
+	}
+	return out
+}
+
+// Scope is the place of a node in the name hierarchy of the program that exported the model, without the node's own
+// part: "/layer1/layer1.0/conv1/Conv" is in "layer1/layer1.0/conv1". Where node names have no hierarchy, that of the
+// first weight serves ("layer1.0.conv1.weight" is in "layer1/0/conv1"); "" where there is none either.
+func Scope(n *Node) string {
+	name := strings.TrimPrefix(n.Name, "/")
+	if i := strings.LastIndexByte(name, '/'); i > 0 {
+		return name[:i]
+	}
+	for _, w := range n.Weights {
+		if i := strings.LastIndexByte(w.Value.Name, '.'); i > 0 {
+			return strings.ReplaceAll(w.Value.Name[:i], ".", "/")
+		}
+	}
+	return ""
+}
+
+// PeakFormula is the peak of activation memory as a formula in the dimensions that env leaves free: the maximum of
+// the live sums that no other one provably exceeds. ok is false where more than four of them remain.
+func (r *Report) PeakFormula(env dim.Env) (peak dim.Dim, ok bool) {
+	const most = 4
+	type life struct {
+		bytes       dim.Dim
+		first, last int
+	}
+	lives := make([]life, 0, len(r.Nodes))
+	at := make(map[int]int, len(r.Nodes)) // value ID → position
+	define := func(v *op.Value, step int) {
+		if v == nil || v.Const {
+			return
+		}
+		if _, twice := at[v.ID]; twice {
+			return
+		}
+		b, _ := v.Bytes()
+		at[v.ID] = len(lives)
+		lives = append(lives, life{b.Bind(env), step, step})
+	}
+	for _, v := range r.Inputs {
+		define(v, 0)
+	}
+	for i, n := range r.Nodes {
+		if len(n.Bodies) > 0 {
+			return dim.Dim{}, false
+		}
+		for _, o := range n.Outputs {
+			define(o, i)
+		}
+		uses(n, func(v *op.Value) {
+			if k, ok := at[v.ID]; ok {
+				lives[k].last = i
+			}
+		})
+	}
+	for _, v := range r.Outputs {
+		if k, ok := at[v.ID]; ok {
+			lives[k].last = len(r.Nodes)
+		}
+	}
+	delta := make([]dim.Dim, len(r.Nodes)+2)
+	for _, l := range lives {
+		delta[l.first] = delta[l.first].Add(l.bytes)
+		delta[l.last+1] = delta[l.last+1].Sub(l.bytes)
+	}
+	var live dim.Dim
+	var tops []dim.Dim
+	for i := range max(len(r.Nodes), 1) {
+		live = live.Add(delta[i])
+		tops = addMaximal(tops, live)
+		if len(tops) > 16*most {
+			return dim.Dim{}, false
+		}
+	}
+	if len(tops) > most {
+		return dim.Dim{}, false
+	}
+	peak = dim.Const(0)
+	for _, t := range tops {
+		peak = dim.Max(peak, t)
+	}
+	return peak, peak.Err() == nil
+}
+
+// addMaximal adds d to a list of formulas of which none provably exceeds another.
+func addMaximal(tops []dim.Dim, d dim.Dim) []dim.Dim {
+	keep := tops[:0]
+	for i, t := range tops {
+		if le, known := d.LessEq(t); known && le {
+			return append(keep, tops[i:]...)
+		}
+		if le, known := t.LessEq(d); known && le {
+			continue
+		}
+		keep = append(keep, t)
+	}
+	return append(keep, d)
+}
+
+// Group is a set of nodes that a table shows as one row.
+type Group struct {
+	Name         string
+	Nodes        int64
+	MACs         dim.Dim
+	FLOPs        dim.Dim
+	Special      dim.Dim
+	Params       dim.Dim
+	BytesRead    dim.Dim
+	BytesWritten dim.Dim
+	Partial      bool
+}
+
+// Groups adds the executed nodes up by key, in order of first appearance, under the Report's Dims.
+func (r *Report) Groups(key func(*Node) string) []Group {
+	var out []Group
+	index := map[string]int{}
+	r.Walk(func(n *Node, times dim.Dim, _ int) {
+		k := key(n)
+		i, ok := index[k]
+		if !ok {
+			i = len(out)
+			index[k] = i
+			out = append(out, Group{Name: k})
+		}
+		g, t := &out[i], times.Bind(r.Dims)
+		g.Nodes++
+		g.MACs = g.MACs.Add(n.Work.MACs.Bind(r.Dims).Mul(t))
+		g.FLOPs = g.FLOPs.Add(n.Work.FLOPs().Bind(r.Dims).Mul(t))
+		g.Special = g.Special.Add(n.Work.Special.Bind(r.Dims).Mul(t))
+		g.Params = g.Params.Add(n.Params().Bind(r.Dims))
+		g.BytesRead = g.BytesRead.Add(n.Read.Bind(r.Dims).Mul(t))
+		g.BytesWritten = g.BytesWritten.Add(n.Written.Bind(r.Dims).Mul(t))
+		g.Partial = g.Partial || n.Partial
+	})
+	return out
+}
+
+// NeedDims is the error of a figure that needs a number for dimensions that have none.
+func (r *Report) NeedDims(what string) error {
+	free := r.FreeDims()
+	flags := make([]string, len(free))
+	for i, f := range free {
+		flags[i] = "--dim " + f + "=N"
+	}
+	return &OptionError{fmt.Sprintf("%s needs a value for %s: give %s", what, strings.Join(free, ", "), strings.Join(flags, " "))}
+}
