@@ -17,10 +17,8 @@ type Options struct {
 	Dims map[string]int64
 	// Shapes replaces the declared shapes of graph inputs by name.
 	Shapes map[string]op.Shape
-	// Inputs are known values of graph inputs by name, in any form of the ONNX test data.
-	Inputs map[string]*onnx.Tensor
-	// Sequences are known sequence and optional inputs by name.
-	Sequences map[string]*op.Value
+	// Inputs are known values of graph inputs by name; see ReadInputs.
+	Inputs map[string]*op.Value
 	// KeepFree leaves the leading dimension free too.
 	KeepFree bool
 }
@@ -140,18 +138,16 @@ func (e *engine) input(vi *onnx.ValueInfo, opt Options) (*op.Value, error) {
 		}
 		v.Kind, v.Ranked, v.Shape = onnx.KindTensor, true, s
 	}
-	if t, ok := opt.Inputs[vi.Name]; ok {
-		if v.Kind != onnx.KindUnknown && v.DType != t.DType {
-			return nil, &OptionError{fmt.Sprintf("value of input %q: has type %v, want %v as the model declares", vi.Name, t.DType, v.DType)}
+	if known, ok := opt.Inputs[vi.Name]; ok {
+		if v.Kind != onnx.KindUnknown && (v.Kind != known.Kind || v.DType != known.DType) && known.Kind == onnx.KindTensor {
+			return nil, &OptionError{fmt.Sprintf("value of input %q: is %v, want %v as the model declares", vi.Name, known, v)}
 		}
-		if err := v.SetStored(t); err != nil {
-			return nil, &OptionError{fmt.Sprintf("value of input %q: %v", vi.Name, err)}
+		elem := v.Elem
+		v.SetType(known)
+		v.Data = known.Data
+		if v.Elem == nil {
+			v.Elem = elem
 		}
-		v.ElemsUpTo(1 << 20) // floats too: they may decide an extent
-		v.Tensor = nil       // known, but no constant of the model
-	}
-	if sv, ok := opt.Sequences[vi.Name]; ok {
-		v.SetType(sv)
 	}
 	return v, nil
 }
