@@ -5,25 +5,30 @@ import "slices"
 // extremum returns the minimum or maximum of args. The canonical form has no nested extremum of the same kind, no
 // argument that another one makes superfluous, no part that all arguments share and no common factor:
 // min(2*x + 3, 2*y + 1) is 2*min(x + 1, y) + 1.
+//
+// It reorders args in place.
 func extremum(k kind, args []Dim) Dim {
 	if f, bad := firstFailure(args...); bad {
 		return f
 	}
-	args, ok := flatten(k, args)
-	if !ok {
+	if len(args) > maxArgs {
 		return tooLarge
 	}
 	slices.SortFunc(args, compare)
 	args = slices.CompactFunc(args, Dim.Equal)
-	args = prune(k, args)
-	if len(args) == 1 {
-		return args[0]
+	if left := prune(k, args); len(left) == 1 {
+		return left[0]
+	} else if len(left) < len(args) {
+		return extremum(k, left) // until nothing goes, so that the form does not depend on how it came about
 	}
 	if base, rest, ok := sharedPart(args); ok {
 		return base.Add(extremum(k, rest))
 	}
 	if outer, rest, ok := sharedFactor(args); ok {
 		return outer.Mul(extremum(k, rest))
+	}
+	if flat := flatten(k, args); len(flat) > len(args) { // only now, so that a shared min(a, b) stays whole
+		return extremum(k, flat)
 	}
 	rng := boundsOf(args[0])
 	for _, d := range args[1:] {
@@ -38,64 +43,55 @@ func extremum(k kind, args []Dim) Dim {
 }
 
 // flatten replaces f*min(a, b) + r among the arguments of a minimum by f*a + r and f*b + r, where f >= 0; and likewise
-// for the maximum. ok is false where too many arguments result.
-func flatten(k kind, args []Dim) (flat []Dim, ok bool) {
-	pending := slices.Clone(args)
-	slices.Reverse(pending)
-	for len(pending) > 0 {
-		d := pending[len(pending)-1]
-		pending = pending[:len(pending)-1]
-		if inner, outer, rest, nested := nestedExtremum(k, d); nested {
-			for _, arg := range inner.args {
-				part := arg.Mul(outer).Add(rest)
-				if part.failed() {
-					return nil, false
-				}
-				pending = append(pending, part)
-			}
-		} else {
+// for the maximum. It returns args where that would make too many of them.
+func flatten(k kind, args []Dim) []Dim {
+	var flat []Dim
+	for i, d := range args {
+		inner, outer, rest, nested := nestedExtremum(k, d)
+		if !nested {
 			flat = append(flat, d)
+			continue
 		}
-		if len(pending)+len(flat) > maxArgs {
-			return nil, false
+		if len(flat)+len(inner.args)+len(args)-i-1 > maxArgs {
+			return args
+		}
+		for _, arg := range inner.args {
+			flat = append(flat, arg.Mul(outer).Add(rest))
 		}
 	}
-	return flat, true
+	return flat
 }
 
-// nestedExtremum writes d as inner*outer + rest, where inner is the only extremum of kind k among d's factors, it occurs
-// once, and outer is not negative.
+// nestedExtremum writes d as inner*outer + rest, where inner is an extremum of kind k and outer is not negative.
 func nestedExtremum(k kind, d Dim) (inner *atom, outer, rest Dim, ok bool) {
 	if d.e == nil {
 		return nil, Dim{}, Dim{}, false
 	}
-	var at *term
 	for i := range d.e.terms {
 		for _, f := range d.e.terms[i].mono {
 			if f.a.kind != k {
 				continue
 			}
-			if inner != nil || f.pow != 1 {
-				return nil, Dim{}, Dim{}, false
+			if outer, rest, ok = split(d, f.a); ok && intervalOf(outer).lo >= 0 {
+				return f.a, outer, rest, true
 			}
-			inner, at = f.a, &d.e.terms[i]
 		}
 	}
-	if inner == nil {
-		return nil, Dim{}, Dim{}, false
-	}
-	left, _ := quotientMono(at.mono, []factor{{inner, 1}})
-	if outer = monomial(at.coef, left); intervalOf(outer).lo < 0 {
-		return nil, Dim{}, Dim{}, false
-	}
-	rest = d.Sub(polynomial(0, []term{*at}))
-	return inner, outer, rest, true
+	return nil, Dim{}, Dim{}, false
 }
 
 // prune drops the arguments that never decide: of two that are provably ordered one goes. The arguments are sorted, so
 // what remains does not depend on the order in which they were given.
 func prune(k kind, args []Dim) []Dim {
 	dead := make([]bool, len(args))
+	work := pruneWork
+	atLeastZero := func(d Dim) bool {
+		pr := prover{work: min(proofWork, work)}
+		before := pr.work
+		ok := pr.provesAtLeast(d, 0)
+		work -= before - pr.work
+		return ok
+	}
 	for i := range args {
 		for j := i + 1; j < len(args) && !dead[i]; j++ {
 			if dead[j] {
@@ -103,13 +99,13 @@ func prune(k kind, args []Dim) []Dim {
 			}
 			difference := args[j].Sub(args[i])
 			switch {
-			case atLeast(difference, 0):
+			case atLeastZero(difference):
 				if k == minimum {
 					dead[j] = true
 				} else {
 					dead[i] = true
 				}
-			case atLeast(args[i].Sub(args[j]), 0):
+			case atLeastZero(args[i].Sub(args[j])):
 				if k == minimum {
 					dead[i] = true
 				} else {
@@ -118,14 +114,13 @@ func prune(k kind, args []Dim) []Dim {
 			}
 		}
 	}
-	n := 0
+	var left []Dim
 	for i, d := range args {
 		if !dead[i] {
-			args[n] = d
-			n++
+			left = append(left, d)
 		}
 	}
-	return args[:n]
+	return left
 }
 
 // sharedPart takes out of all arguments the least coefficient that each monomial has among them, the constant included;

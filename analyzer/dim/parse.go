@@ -11,7 +11,7 @@ import (
 const (
 	maxLength  = 1 << 20 // bytes
 	maxNesting = 128     // of parentheses and signs
-	maxWork    = 1 << 22 // steps of the arithmetic, about
+	maxWork    = 1 << 21 // steps of the arithmetic, about
 )
 
 // ParseError says where a text is not a formula.

@@ -2,25 +2,30 @@ package dim
 
 // Limits of a proof. They bound the time of the construction of a min, max or floor.
 const (
-	proofSteps     = 48 // rewritings
-	maxShiftTerms  = 24
-	maxShiftDegree = 6
+	proofWork      = 256  // terms and atoms of the formulas that are looked at
+	pruneWork      = 4096 // the same, for all arguments of a min or max together
+	maxShiftTerms  = 16
+	maxShiftDegree = 4
 )
 
 // prover finds lower bounds of formulas. What it proves holds for all symbols >= 1; it does not find every bound.
 type prover struct {
-	steps int
+	work int // what is left of proofWork
 }
 
 // atLeast reports whether d >= v is provable.
 func atLeast(d Dim, v int64) bool {
-	if d.failed() {
+	pr := prover{work: proofWork}
+	return pr.provesAtLeast(d, v)
+}
+
+func (pr *prover) provesAtLeast(d Dim, v int64) bool {
+	switch {
+	case d.failed():
 		return false
-	}
-	if d.e == nil {
+	case d.e == nil:
 		return d.c >= v
 	}
-	pr := prover{steps: proofSteps}
 	return pr.lower(d, v) >= v
 }
 
@@ -29,11 +34,11 @@ func boundsOf(d Dim) interval {
 	if d.e == nil {
 		return between(d.c, d.c)
 	}
-	pr := prover{steps: proofSteps}
+	pr := prover{work: proofWork}
 	x := intervalOf(d)
 	x.lo = max(x.lo, pr.lower(d, unboundedAbove))
 	if negated := d.Neg(); !negated.failed() {
-		pr.steps = proofSteps
+		pr.work = proofWork
 		if lo := pr.lower(negated, unboundedAbove); lo != unboundedBelow {
 			x.hi = min(x.hi, -lo)
 		}
@@ -44,10 +49,10 @@ func boundsOf(d Dim) interval {
 // lower returns a lower bound of d, or unboundedBelow. It stops at the first that reaches goal.
 func (pr *prover) lower(d Dim, goal int64) int64 {
 	best := intervalOf(d).lo
-	if d.e == nil || best >= goal || pr.steps <= 0 || !pr.promising(d) {
+	if d.e == nil || best >= goal || pr.work < d.e.size || !pr.promising(d) {
 		return best
 	}
-	pr.steps--
+	pr.work -= d.e.size
 	best = max(best, pr.shifted(d))
 	if best >= goal {
 		return best
@@ -57,9 +62,15 @@ func (pr *prover) lower(d Dim, goal int64) int64 {
 
 // promising reports whether terms of d can compensate one another, so that more than intervalOf is to be had.
 func (pr *prover) promising(d Dim) bool {
-	for i := range d.e.terms {
-		if t := &d.e.terms[i]; t.coef < 0 || t.deg > 1 && monoInterval(t.mono).lo < 0 {
+	terms := d.e.terms
+	for i := range terms {
+		if terms[i].coef < 0 {
 			return true
+		}
+		for _, f := range terms[i].mono {
+			if f.a.kind != symbol && (len(terms) > 1 || terms[i].deg > 1) {
+				return true // h*floor(4/h) is at least 4 - h + 1
+			}
 		}
 	}
 	return false
