@@ -6,11 +6,11 @@ import (
 	"unsafe"
 )
 
-// slab hands out small slices from larger allocations. A model is some ten thousand short lists; allocated one by one
-// they would cost more than the decoding.
+// slab hands out elements of larger allocations. A model is some ten thousand short lists; allocated one by one they
+// would cost more than the decoding.
 type slab[T any] struct {
-	free []T
-	next int // elements of the next allocation
+	block []T
+	used  int
 }
 
 const (
@@ -18,33 +18,79 @@ const (
 	slabLast  = 1024
 )
 
+// room makes n unused elements follow each other in the block; false if n is too many for one.
+func (s *slab[T]) room(n int) bool {
+	if n <= len(s.block)-s.used {
+		return true
+	}
+	size := min(max(2*len(s.block), slabFirst), slabLast)
+	if n > size/2 {
+		return false
+	}
+	s.block, s.used = make([]T, size), 0
+	return true
+}
+
+// expect makes room for many elements at once.
+func (s *slab[T]) expect(n int) {
+	if n > slabLast && n > len(s.block)-s.used {
+		s.block, s.used = make([]T, n), 0
+	}
+}
+
 // take returns an empty slice with room for exactly n elements, so that appending beyond them never touches a
 // neighbour.
 func (s *slab[T]) take(n int) []T {
-	if n > len(s.free) {
-		s.next = min(max(2*s.next, slabFirst), slabLast)
-		if n >= s.next {
-			return make([]T, 0, n)
-		}
-		s.free = make([]T, s.next)
+	if !s.room(n) {
+		return make([]T, 0, n)
 	}
-	t := s.free[:0:n]
-	s.free = s.free[n:]
-	return t
+	s.used += n
+	return s.block[s.used-n : s.used-n : s.used]
 }
 
 // one returns a pointer to a zero T.
-func (s *slab[T]) one() *T { return &s.take(1)[:1][0] }
+func (s *slab[T]) one() *T {
+	s.room(1)
+	s.used++
+	return &s.block[s.used-1]
+}
 
-// reserve returns dst with room for n more elements, taken from s when dst is nil.
-func reserve[T any](s *slab[T], dst []T, n int) []T {
+// push extends list by a zero element and returns that. The list that was pushed to last grows in place, without
+// spare capacity; one that another has cut off, or that reaches the end of the block, moves to the heap.
+func (s *slab[T]) push(list *[]T) *T {
+	n := len(*list)
+	switch {
+	case n == 0 && cap(*list) == 0:
+		s.room(1)
+		s.used++
+		*list = s.block[s.used-1 : s.used : s.used]
+	case n > 0 && n == cap(*list) && s.used < len(s.block) && s.used >= n && &(*list)[n-1] == &s.block[s.used-1]:
+		s.used++
+		*list = s.block[s.used-1-n : s.used : s.used]
+	default:
+		return add(list)
+	}
+	return &(*list)[n]
+}
+
+// add extends list by a zero element and returns that.
+func add[T any](list *[]T) *T {
+	n := len(*list)
+	if n < cap(*list) {
+		*list = (*list)[:n+1] // lists only grow here, so the room behind them is zero still
+	} else {
+		var zero T
+		*list = append(*list, zero)
+	}
+	return &(*list)[n]
+}
+
+// grown returns list with room for n more elements.
+func grown[T any](list []T, n int) []T {
 	if n == 0 {
-		return dst
+		return list
 	}
-	if dst == nil {
-		return s.take(n)
-	}
-	return slices.Grow(dst, n)
+	return slices.Grow(list, n)
 }
 
 // blocks copies short byte runs out of the mapped file into shared blocks.

@@ -9,8 +9,8 @@ import (
 )
 
 // transformer returns a graph in the manner of PyTorch's exporter: per layer some forty small nodes with long names,
-// a few shape constants, and one weight of weightBytes bytes.
-func transformer(layers int, weightBytes int64) *Model {
+// a few shape constants, and one weight of weightBytes bytes; after shape inference also a type for each value.
+func transformer(layers int, weightBytes int64, valueInfo bool) *Model {
 	g := &Graph{Name: "main_graph"}
 	x := "input_ids"
 	g.Inputs = []ValueInfo{{Name: x, Type: &Type{Kind: KindTensor, DType: Float32, HasShape: true,
@@ -41,8 +41,9 @@ func transformer(layers int, weightBytes int64) *Model {
 				n.Attributes = []Attribute{{Name: "axis", Type: AttrInt, I: -1}}
 			}
 			g.Nodes = append(g.Nodes, n)
-			g.ValueInfo = append(g.ValueInfo, ValueInfo{Name: y, Type: &Type{Kind: KindTensor, DType: Float32, HasShape: true,
-				Shape: []Dimension{{Param: "batch"}, {Param: "sequence"}, {Value: 768, HasValue: true}}}})
+			if valueInfo {
+				g.ValueInfo = append(g.ValueInfo, ValueInfo{Name: y, Type: g.Inputs[0].Type})
+			}
 			x = y
 		}
 	}
@@ -67,14 +68,17 @@ func BenchmarkOpen(b *testing.B) {
 		name        string
 		layers      int
 		weightBytes int64
+		valueInfo   bool
 	}{
-		{"nodes=40", 1, 0},
-		{"nodes=13000", 325, 0},
-		{"nodes=2000/weights=500MB", 50, 10_000_000},
+		{"nodes=40", 1, 0, false},
+		{"nodes=13000", 325, 0, false},
+		{"nodes=13000/types=13000", 325, 0, true},
+		{"nodes=200/weights=500MB", 5, 100_000_000, false},
+		{"nodes=2000/weights=500MB", 50, 10_000_000, false},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			path := filepath.Join(b.TempDir(), "m.onnx")
-			if err := WriteFile(path, transformer(c.layers, c.weightBytes)); err != nil {
+			if err := WriteFile(path, transformer(c.layers, c.weightBytes, c.valueInfo)); err != nil {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
@@ -88,7 +92,7 @@ func BenchmarkOpen(b *testing.B) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	data, err := Marshal(transformer(325, 0))
+	data, err := Marshal(transformer(325, 0, true))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -102,7 +106,7 @@ func BenchmarkDecode(b *testing.B) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	m := transformer(325, 0)
+	m := transformer(325, 0, true)
 	data, err := Marshal(m)
 	if err != nil {
 		b.Fatal(err)
@@ -121,7 +125,7 @@ func TestOpenAllocates(t *testing.T) {
 	dir := t.TempDir()
 	cost := func(weightBytes int64) uint64 {
 		path := filepath.Join(dir, fmt.Sprint(weightBytes))
-		if err := WriteFile(path, transformer(10, weightBytes)); err != nil {
+		if err := WriteFile(path, transformer(10, weightBytes, false)); err != nil {
 			t.Fatal(err)
 		}
 		return allocated(t, func() {

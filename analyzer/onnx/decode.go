@@ -13,30 +13,31 @@ type decoder struct {
 	ext   *resolver // finds external data
 	depth int
 
-	text     text
-	blobs    blocks // payloads of small tensors
-	ints     slab[int64]
-	floats   slab[float32]
-	names    slab[string]
-	nodes    slab[Node]
-	attrs    slab[Attribute]
-	tensors  slab[Tensor]
-	types    slab[Type]
-	dims     slab[Dimension]
-	pairs    slab[StringPair]
-	nodePtrs slab[*Node]
+	text    text
+	blobs   blocks // payloads of small tensors
+	ints    slab[int64]
+	floats  slab[float32]
+	names   slab[string]
+	nodes   slab[Node]
+	attrs   slab[Attribute]
+	tensors slab[Tensor]
+	types   slab[Type]
+	dims    slab[Dimension]
+	pairs   slab[StringPair]
 }
 
-// count tallies the records of a message by field number, so that its lists are allocated once at their final size.
-// A malformed message ends the count; decoding it reports the error.
-func (d *decoder) count(s span) (n [32]int) {
+// tally counts records by field number, up to the highest number of a list.
+type tally [graphMetadata + 1]int
+
+// count tallies the records of a message, so that its lists are allocated once at their final size. A malformed message
+// ends the count; decoding it reports the error.
+func (d *decoder) count(s span, n *tally) {
 	f := d.fields(s, nil)
 	for f.next() {
-		if f.num < 32 {
+		if int(f.num) < len(n) {
 			n[f.num]++
 		}
 	}
-	return n
 }
 
 // deeper enters a message that may contain itself; the caller calls d.up when it leaves.
@@ -49,13 +50,6 @@ func (d *decoder) deeper(s span) *FormatError {
 }
 
 func (d *decoder) up() { d.depth-- }
-
-// add appends a zero element to list and returns it for decoding in place.
-func add[T any](list *[]T) *T {
-	var zero T
-	*list = append(*list, zero)
-	return &(*list)[len(*list)-1]
-}
 
 // merged returns *p, made by the slab when it is nil: a message that occurs again is merged into the first.
 func merged[T any](s *slab[T], p **T) *T {
@@ -89,7 +83,7 @@ func (d *decoder) model(m *Model, s span) *FormatError {
 		case modelOpset:
 			f.check(d.opset(add(&m.Opsets), f.span()))
 		case modelMetadata:
-			f.check(d.pair(add(&m.Metadata), f.span()))
+			f.check(d.pair(d.pairs.push(&m.Metadata), f.span()))
 		case modelTraining:
 			f.span()
 			m.TrainingInfo++
@@ -133,12 +127,17 @@ func (d *decoder) graph(g *Graph, s span) *FormatError {
 		return err
 	}
 	defer d.up()
-	n := d.count(s)
-	g.Nodes = reserve(&d.nodePtrs, g.Nodes, n[graphNode])
+	var n tally
+	d.count(s, &n)
+	g.Nodes = grown(g.Nodes, n[graphNode])
 	g.Initializers = grown(g.Initializers, n[graphInitializer])
 	g.Inputs = grown(g.Inputs, n[graphInput])
 	g.Outputs = grown(g.Outputs, n[graphOutput])
 	g.ValueInfo = grown(g.ValueInfo, n[graphValueInfo])
+	d.nodes.expect(n[graphNode])
+	d.names.expect(3 * n[graphNode])
+	d.tensors.expect(n[graphInitializer])
+	d.types.expect(n[graphInput] + n[graphOutput] + n[graphValueInfo])
 	f := d.fields(s, graphMessage)
 	for f.next() {
 		switch f.num {
@@ -167,7 +166,7 @@ func (d *decoder) graph(g *Graph, s span) *FormatError {
 			g.SparseInitializers = append(g.SparseInitializers, t)
 			f.check(d.sparse(t, f.span()))
 		case graphMetadata:
-			f.check(d.pair(add(&g.Metadata), f.span()))
+			f.check(d.pair(d.pairs.push(&g.Metadata), f.span()))
 		}
 	}
 	return f.err
@@ -180,31 +179,26 @@ func (d *decoder) annotation(a *TensorAnnotation, s span) *FormatError {
 		case annotationTensor:
 			a.TensorName = f.str()
 		case annotationParam:
-			f.check(d.pair(add(&a.Params), f.span()))
+			f.check(d.pair(d.pairs.push(&a.Params), f.span()))
 		}
 	}
 	return f.err
 }
 
 func (d *decoder) node(node *Node, s span) *FormatError {
-	n := d.count(s)
-	node.Inputs = reserve(&d.names, node.Inputs, n[nodeInput])
-	node.Outputs = reserve(&d.names, node.Outputs, n[nodeOutput])
-	node.Attributes = reserve(&d.attrs, node.Attributes, n[nodeAttribute])
-	node.Metadata = reserve(&d.pairs, node.Metadata, n[nodeMetadata])
 	f := d.fields(s, nodeMessage)
 	for f.next() {
 		switch f.num {
 		case nodeInput:
-			node.Inputs = append(node.Inputs, f.str())
+			*d.names.push(&node.Inputs) = f.str()
 		case nodeOutput:
-			node.Outputs = append(node.Outputs, f.str())
+			*d.names.push(&node.Outputs) = f.str()
 		case nodeName:
-			node.Name = f.str()
+			node.Name = f.strLike(node.Outputs)
 		case nodeOpType:
 			node.OpType = f.str()
 		case nodeAttribute:
-			f.check(d.attribute(add(&node.Attributes), f.span()))
+			f.check(d.attribute(d.attrs.push(&node.Attributes), f.span()))
 		case nodeDoc:
 			node.DocString = f.str()
 		case nodeDomain:
@@ -212,7 +206,7 @@ func (d *decoder) node(node *Node, s span) *FormatError {
 		case nodeOverload:
 			node.Overload = f.str()
 		case nodeMetadata:
-			f.check(d.pair(add(&node.Metadata), f.span()))
+			f.check(d.pair(d.pairs.push(&node.Metadata), f.span()))
 		}
 	}
 	return f.err
@@ -247,7 +241,7 @@ func (d *decoder) function(fn *Function, s span) *FormatError {
 		case funcOverload:
 			fn.Overload = f.str()
 		case funcMetadata:
-			f.check(d.pair(add(&fn.Metadata), f.span()))
+			f.check(d.pair(d.pairs.push(&fn.Metadata), f.span()))
 		}
 	}
 	return f.err

@@ -1,7 +1,5 @@
 package onnx
 
-import "google.golang.org/protobuf/encoding/protowire"
-
 func (d *decoder) attribute(a *Attribute, s span) *FormatError {
 	var present AttrType // of the value field that came last
 	f := d.fields(s, attrMessage)
@@ -27,9 +25,6 @@ func (d *decoder) attribute(a *Attribute, s span) *FormatError {
 		case attrFloats:
 			a.Floats, present = f.float32s(a.Floats), AttrFloats
 		case attrInts:
-			if a.Ints == nil && f.typ == protowire.VarintType { // unpacked, as proto2 writes them
-				a.Ints = d.ints.take(d.count(s)[attrInts])
-			}
 			a.Ints, present = f.int64s(a.Ints), AttrInts
 		case attrStrings:
 			a.Strings, present = append(a.Strings, f.str()), AttrStrings

@@ -27,9 +27,6 @@ func (d *decoder) tensor(t *Tensor, s span) *FormatError {
 	for f.next() {
 		switch f.num {
 		case tensorDims:
-			if t.Dims == nil && f.typ == protowire.VarintType { // unpacked, as proto2 writes them
-				t.Dims = d.ints.take(d.count(s)[tensorDims])
-			}
 			t.Dims = f.int64s(t.Dims)
 		case tensorDType:
 			t.DType = DType(f.int32())
@@ -47,11 +44,11 @@ func (d *decoder) tensor(t *Tensor, s span) *FormatError {
 		case tensorFloat, tensorInt32, tensorString, tensorInt64, tensorDouble, tensorUint64:
 			p.typed(&f)
 		case tensorExternal:
-			f.check(d.pair(add(&keys), f.span()))
+			f.check(d.pair(d.pairs.push(&keys), f.span()))
 		case tensorLocation:
 			external = f.int32() == locationExternal
 		case tensorMetadata:
-			f.check(d.pair(add(&t.Metadata), f.span()))
+			f.check(d.pair(d.pairs.push(&t.Metadata), f.span()))
 		}
 	}
 	if f.err != nil {

@@ -1,15 +1,5 @@
 package onnx
 
-import "slices"
-
-// grown returns list with room for n more elements.
-func grown[T any](list []T, n int) []T {
-	if n == 0 {
-		return list
-	}
-	return slices.Grow(list, n)
-}
-
 func (d *decoder) value(v *ValueInfo, s span) *FormatError {
 	f := d.fields(s, valueMessage)
 	for f.next() {
@@ -21,7 +11,7 @@ func (d *decoder) value(v *ValueInfo, s span) *FormatError {
 		case valueDoc:
 			v.DocString = f.str()
 		case valueMetadata:
-			f.check(d.pair(add(&v.Metadata), f.span()))
+			f.check(d.pair(d.pairs.push(&v.Metadata), f.span()))
 		}
 	}
 	return f.err
@@ -120,11 +110,10 @@ func (d *decoder) opaqueType(t *Type, s span) *FormatError {
 }
 
 func (d *decoder) shape(t *Type, s span) *FormatError {
-	t.Shape = reserve(&d.dims, t.Shape, d.count(s)[shapeDim])
 	f := d.fields(s, shapeMessage)
 	for f.next() {
 		if f.num == shapeDim {
-			f.check(d.dimension(add(&t.Shape), f.span()))
+			f.check(d.dimension(d.dims.push(&t.Shape), f.span()))
 		}
 	}
 	return f.err

@@ -24,7 +24,7 @@ type External struct {
 
 	offsetGiven bool
 	path        string // resolved
-	root        []string
+	roots       []string
 }
 
 // parseExternal reads external_data entries.
@@ -99,29 +99,37 @@ func (e *External) pairs() []StringPair {
 
 // resolver finds external data beside one model. Models name few files in many tensors, so answers are kept.
 type resolver struct {
-	dir   string   // as the user gave it
-	roots []string // real directories that data may lie in
-	seen  map[string]resolved
+	model string              // its path, as the user gave it
+	roots []string            // real directories that data may lie in
+	seen  map[string]resolved // nil until the first question
 }
 
+// resolved is what became of a location. At most one of the errors is set.
 type resolved struct {
-	path   string
-	size   int64
-	absent bool
-	err    error // the location is refused
+	path    string
+	size    int64
+	refused error // it leads out of the model's directory
+	missing error // the file is absent or cannot be read
 }
 
-// newResolver returns the resolver of the model at path. Data may lie in the real directory of that path, or in the
-// directory of the file that it links to: caches keep both model and data as links into one store.
-func newResolver(path string) *resolver {
-	r := &resolver{dir: filepath.Dir(path), seen: map[string]resolved{}}
-	if dir, err := filepath.EvalSymlinks(r.dir); err == nil {
+// short returns the error of a file that does not hold n bytes at offset.
+func (r *resolved) short(offset, n int64) error {
+	if offset > r.size || n > r.size-offset {
+		return fmt.Errorf("external file %s has %d bytes, want %d at offset %d", r.path, r.size, n, offset)
+	}
+	return nil
+}
+
+// prepare finds the directories that data may lie in: the real directory of the model's path, and that of the file
+// the path links to, because caches keep both model and data as links into one store.
+func (r *resolver) prepare() {
+	r.seen = map[string]resolved{}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(r.model)); err == nil {
 		r.roots = append(r.roots, absolute(dir))
 	}
-	if file, err := filepath.EvalSymlinks(path); err == nil {
+	if file, err := filepath.EvalSymlinks(r.model); err == nil {
 		r.roots = append(r.roots, absolute(filepath.Dir(file)))
 	}
-	return r
 }
 
 func absolute(path string) string {
@@ -140,51 +148,55 @@ func (r *resolver) resolve(e *External, t *Tensor) error {
 		e.Absent, e.Err = true, errNoDirectory
 		return nil
 	}
+	if r.seen == nil {
+		r.prepare()
+	}
 	file, ok := r.seen[e.Location]
 	if !ok {
-		file = lookUp(filepath.Join(r.dir, filepath.FromSlash(e.Location)), r.roots)
+		file = lookUp(filepath.Join(filepath.Dir(r.model), filepath.FromSlash(e.Location)), r.roots)
 		r.seen[e.Location] = file
 	}
-	if file.err != nil {
-		return fmt.Errorf("location %q %w", e.Location, file.err)
+	if file.refused != nil {
+		return fmt.Errorf("location %q %w", e.Location, file.refused)
 	}
-	e.path, e.root = file.path, r.roots
-	if file.absent {
-		e.Absent, e.Err = true, fmt.Errorf("%w: external file %s is absent", ErrNoData, file.path)
+	e.path, e.roots = file.path, r.roots
+	if file.missing != nil {
+		e.Absent, e.Err = errors.Is(file.missing, ErrNoData), file.missing
 		return nil
 	}
 	want := e.Length
 	if want < 0 {
-		if size, err := t.wantBytes(); err == nil {
-			want = size
-		}
+		want, _ = t.wantBytes() // type and dims that make no size are the accessors' to report
 	}
-	if e.Offset > file.size || want > file.size-e.Offset {
-		e.Err = fmt.Errorf("external file %s has %d bytes, want %d at offset %d", file.path, file.size, want, e.Offset)
-	}
+	e.Err = file.short(e.Offset, want)
 	return nil
 }
 
 // lookUp finds the file at path, which must really lie in one of the roots.
 func lookUp(path string, roots []string) resolved {
+	r := resolved{path: path}
 	real, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return resolved{path: path, absent: true}
-	}
-	if err != nil {
-		return resolved{err: fmt.Errorf("cannot be resolved: %w", err)}
-	}
-	if !inside(absolute(real), roots) {
-		return resolved{err: errors.New("is a link that leads out of the model's directory")}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.missing = fmt.Errorf("%w: external file %s is absent", ErrNoData, path)
+		return r
+	case err != nil:
+		r.missing = fmt.Errorf("external file: %w", err)
+		return r
+	case !inside(absolute(real), roots):
+		r.refused = errors.New("is a link that leads out of the model's directory")
+		return r
 	}
 	info, err := os.Stat(real)
-	if err != nil {
-		return resolved{err: fmt.Errorf("cannot be read: %w", err)}
+	switch {
+	case err != nil:
+		r.missing = fmt.Errorf("external file: %w", err)
+	case !info.Mode().IsRegular():
+		r.missing = fmt.Errorf("external file %s is not a regular file", path)
+	default:
+		r.size = info.Size()
 	}
-	if !info.Mode().IsRegular() {
-		return resolved{err: fmt.Errorf("is a %s, want a regular file", kindOf(info.Mode()))}
-	}
-	return resolved{path: path, size: info.Size()}
+	return r
 }
 
 func inside(path string, roots []string) bool {
@@ -195,20 +207,6 @@ func inside(path string, roots []string) bool {
 		}
 	}
 	return false
-}
-
-func kindOf(m fs.FileMode) string {
-	switch {
-	case m.IsDir():
-		return "directory"
-	case m&fs.ModeNamedPipe != 0:
-		return "pipe"
-	case m&fs.ModeSocket != 0:
-		return "socket"
-	case m&fs.ModeDevice != 0:
-		return "device"
-	}
-	return "special file"
 }
 
 // read returns want bytes of values. The path is looked up again: links may have changed since the model was read.
@@ -222,14 +220,15 @@ func (e *External) read(want int64) ([]byte, error) {
 	if e.Length >= 0 && e.Length != want {
 		return nil, fmt.Errorf("external data has length %d, want %d for type and dims", e.Length, want)
 	}
-	file := lookUp(e.path, e.root)
+	file := lookUp(e.path, e.roots)
 	switch {
-	case file.err != nil:
-		return nil, fmt.Errorf("location %q %w", e.Location, file.err)
-	case file.absent:
-		return nil, fmt.Errorf("%w: external file %s is absent", ErrNoData, e.path)
-	case e.Offset > file.size || want > file.size-e.Offset:
-		return nil, fmt.Errorf("external file %s has %d bytes, want %d at offset %d", e.path, file.size, want, e.Offset)
+	case file.refused != nil:
+		return nil, fmt.Errorf("location %q %w", e.Location, file.refused)
+	case file.missing != nil:
+		return nil, file.missing
+	}
+	if err := file.short(e.Offset, want); err != nil {
+		return nil, err
 	}
 	f, err := os.Open(e.path)
 	if err != nil {

@@ -36,7 +36,7 @@ func Open(path string) (*Model, error) {
 		data: data,
 		path: path,
 		file: &source{path: path, size: info.Size(), modTime: info.ModTime()},
-		ext:  newResolver(path),
+		ext:  &resolver{model: path},
 	}
 	m, err := d.mappedModel()
 	return m, errors.Join(err, unmap())
@@ -92,7 +92,11 @@ func (d *decoder) wholeFile() (*Model, error) {
 		return nil, &FormatError{Path: d.path, Offset: -1, Msg: what + ", want an ONNX model"}
 	}
 	if err == nil {
-		err = &FormatError{Path: d.path, Offset: -1, Msg: "is a ModelProto without a graph, want an ONNX model"}
+		what := "is a ModelProto without a graph"
+		if m.IRVersion == 0 && len(m.Opsets) == 0 {
+			what = "is a protobuf message of another kind" // with fields that happen to fit, or none
+		}
+		err = &FormatError{Path: d.path, Offset: -1, Msg: what + ", want an ONNX model"}
 	}
 	return nil, err
 }

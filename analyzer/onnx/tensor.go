@@ -243,31 +243,48 @@ func (p *payload) writeTo(w io.Writer) (int64, error) {
 
 // bytes returns the payload as it is stored.
 func (p *payload) bytes() ([]byte, error) {
-	if p.file == nil && p.write == nil {
-		return p.data, nil
+	switch {
+	case p.write != nil:
+		var b bytes.Buffer
+		_, err := p.writeTo(&b)
+		return b.Bytes(), err
+	case p.file != nil:
+		f, err := p.file.open()
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		raw := make([]byte, p.size) // the file held as many when it was decoded, and has not changed
+		_, err = f.ReadAt(raw, p.offset)
+		return raw, err
 	}
-	var b bytes.Buffer
-	if p.file != nil { // its size has been seen, so the allocation is one the file explains
-		b.Grow(int(p.size))
+	return p.data, nil
+}
+
+// open opens the file again, if it is still the one that was decoded.
+func (s *source) open() (*os.File, error) {
+	f, err := os.Open(s.path)
+	if err != nil {
+		return nil, err
 	}
-	_, err := p.writeTo(&b)
-	return b.Bytes(), err
+	info, err := f.Stat()
+	if err == nil && (info.Size() != s.size || !info.ModTime().Equal(s.modTime)) {
+		err = fmt.Errorf("%s: changed since the model was read", s.path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // copy writes n bytes at offset to w.
 func (s *source) copy(w io.Writer, offset, n int64) error {
-	f, err := os.Open(s.path)
+	f, err := s.open()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() != s.size || !info.ModTime().Equal(s.modTime) {
-		return fmt.Errorf("%s: changed since the model was read", s.path)
-	}
 	_, err = io.Copy(w, io.NewSectionReader(f, offset, n))
 	return err
 }

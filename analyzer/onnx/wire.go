@@ -20,9 +20,10 @@ func (s span) len() int { return s.hi - s.lo }
 type fields struct {
 	d     *decoder
 	names message
-	whole span // the message
-	pos   int  // behind the current record
-	start int  // the current record's tag
+	b     []byte // the file up to the end of the message
+	lo    int    // where the message begins
+	pos   int    // behind the current record
+	start int    // the current record's tag
 	num   protowire.Number
 	typ   protowire.Type
 	u     uint64 // value of a varint, fixed32 or fixed64 record
@@ -32,57 +33,64 @@ type fields struct {
 
 // fields begins to iterate over the message in s, whose field names are names.
 func (d *decoder) fields(s span, names message) fields {
-	return fields{d: d, names: names, whole: s, pos: s.lo}
+	return fields{d: d, names: names, b: d.data[:s.hi], lo: s.lo, pos: s.lo}
 }
 
 // next moves to the next record; false at the end of the message and after an error.
 func (f *fields) next() bool {
-	if f.err != nil || f.pos >= f.whole.hi {
+	b, p := f.b, f.pos
+	if p >= len(b) || f.err != nil {
 		return false
 	}
-	b := f.d.data[:f.whole.hi]
-	f.start, f.num = f.pos, 0
-	tag := uint64(b[f.pos])
-	if tag < 0x80 {
-		f.pos++
-	} else {
-		var ok bool
-		if tag, ok = f.varint(b); !ok {
-			return false
+	f.start = p
+	// Most records are short strings and messages: a tag of one byte, a length of one byte.
+	if t := b[p]; t < 0x80 && t >= 8 && t&7 == byte(protowire.BytesType) && p+1 < len(b) && b[p+1] < 0x80 {
+		if end := p + 2 + int(b[p+1]); end <= len(b) {
+			f.num, f.typ, f.body, f.pos = protowire.Number(t>>3), protowire.BytesType, span{p + 2, end}, end
+			return true
 		}
+	}
+	return f.nextLong()
+}
+
+// nextLong is next for all records.
+func (f *fields) nextLong() bool {
+	f.num = 0
+	tag, ok := f.varint()
+	if !ok {
+		return false
 	}
 	if tag>>3 == 0 || tag>>3 > uint64(protowire.MaxValidNumber) {
 		return f.failf("field number %d is outside 1..%d", tag>>3, protowire.MaxValidNumber)
 	}
 	f.num, f.typ = protowire.Number(tag>>3), protowire.Type(tag&7)
 	switch f.typ {
-	case protowire.VarintType:
-		var ok bool
-		f.u, ok = f.varint(b)
-		return ok
 	case protowire.BytesType:
-		n, ok := f.varint(b)
+		n, ok := f.varint()
 		if !ok {
 			return false
 		}
-		if n > uint64(len(b)-f.pos) {
+		if n > uint64(len(f.b)-f.pos) {
 			return f.truncated(n)
 		}
 		f.body = span{f.pos, f.pos + int(n)}
 		f.pos = f.body.hi
 		return true
+	case protowire.VarintType:
+		f.u, ok = f.varint()
+		return ok
 	case protowire.Fixed32Type:
-		if len(b)-f.pos < 4 {
+		if len(f.b)-f.pos < 4 {
 			return f.truncated(4)
 		}
-		f.u = uint64(binary.LittleEndian.Uint32(b[f.pos:]))
+		f.u = uint64(binary.LittleEndian.Uint32(f.b[f.pos:]))
 		f.pos += 4
 		return true
 	case protowire.Fixed64Type:
-		if len(b)-f.pos < 8 {
+		if len(f.b)-f.pos < 8 {
 			return f.truncated(8)
 		}
-		f.u = binary.LittleEndian.Uint64(b[f.pos:])
+		f.u = binary.LittleEndian.Uint64(f.b[f.pos:])
 		f.pos += 8
 		return true
 	case protowire.StartGroupType, protowire.EndGroupType:
@@ -91,16 +99,22 @@ func (f *fields) next() bool {
 	return f.failf("field %d has the reserved wire type %d", f.num, f.typ)
 }
 
-// varint reads a varint at pos and moves behind it.
-func (f *fields) varint(b []byte) (uint64, bool) {
-	if f.pos < len(b) && b[f.pos] < 0x80 {
-		f.pos++
-		return uint64(b[f.pos-1]), true
+// varint reads a varint at pos and moves behind it. Nearly all are one byte long.
+func (f *fields) varint() (uint64, bool) {
+	if f.pos < len(f.b) {
+		if v := f.b[f.pos]; v < 0x80 {
+			f.pos++
+			return uint64(v), true
+		}
 	}
-	v, n := protowire.ConsumeVarint(b[f.pos:])
+	return f.longVarint()
+}
+
+func (f *fields) longVarint() (uint64, bool) {
+	v, n := protowire.ConsumeVarint(f.b[f.pos:])
 	if n < 0 {
-		if len(b)-f.pos < 10 {
-			return 0, f.failf("truncated: the varint does not end within the message")
+		if len(f.b)-f.pos < protowire.SizeVarint(math.MaxUint64) {
+			return 0, f.failf("truncated: a varint does not end within the message")
 		}
 		return 0, f.failf("a varint is longer than 64 bits")
 	}
@@ -109,7 +123,7 @@ func (f *fields) varint(b []byte) (uint64, bool) {
 }
 
 func (f *fields) truncated(want uint64) bool {
-	return f.failf("truncated: want %d bytes, have %d", want, f.whole.hi-f.pos)
+	return f.failf("truncated: want %d bytes, have %d", want, len(f.b)-f.pos)
 }
 
 // failf ends the iteration with an error at the current record. It returns false, for callers to return.
@@ -136,7 +150,7 @@ func (f *fields) label() string {
 	if !repeated {
 		return name
 	}
-	before := f.d.fields(span{f.whole.lo, f.start}, nil)
+	before := f.d.fields(span{f.lo, f.start}, nil)
 	i := 0
 	for before.next() {
 		if before.num == f.num {
@@ -183,20 +197,41 @@ func (f *fields) span() span {
 }
 
 func (f *fields) str() string {
-	s := f.span()
-	return f.d.text.add(f.d.data[s.lo:s.hi])
+	if f.typ != protowire.BytesType {
+		f.is(protowire.BytesType)
+		return ""
+	}
+	return f.d.text.add(f.b[f.body.lo:f.body.hi])
+}
+
+// strLike is str, but shares the bytes of a string in list that begins with the value: PyTorch's exporter names the
+// outputs of node "x" "x_output_0" and so on, which is half of all text in its graphs.
+func (f *fields) strLike(list []string) string {
+	if len(list) > 0 && f.typ == protowire.BytesType {
+		if n := f.body.len(); n <= len(list[0]) && list[0][:n] == string(f.b[f.body.lo:f.body.hi]) {
+			return list[0][:n]
+		}
+	}
+	return f.str()
 }
 
 // int64s appends the record, packed or not, to dst.
 func (f *fields) int64s(dst []int64) []int64 {
 	if f.typ == protowire.VarintType {
-		return append(dst, int64(f.u))
+		*f.d.ints.push(&dst) = int64(f.u)
+		return dst
 	}
 	s := f.span()
-	dst = reserve(&f.d.ints, dst, varints(f.d.data[s.lo:s.hi]))
-	p := fields{d: f.d, names: f.names, whole: f.whole, start: f.start, num: f.num, pos: s.lo}
+	n := varints(f.b[s.lo:s.hi])
+	if dst == nil {
+		dst = f.d.ints.take(n)
+	} else {
+		dst = grown(dst, n)
+	}
+	p := *f
+	p.b, p.pos = f.b[:s.hi], s.lo
 	for p.pos < s.hi {
-		v, ok := p.varint(f.d.data[:s.hi])
+		v, ok := p.varint()
 		if !ok {
 			f.err = p.err
 			return dst
@@ -209,15 +244,16 @@ func (f *fields) int64s(dst []int64) []int64 {
 // float32s appends the record, packed or not, to dst.
 func (f *fields) float32s(dst []float32) []float32 {
 	if f.typ == protowire.Fixed32Type {
-		return append(dst, math.Float32frombits(uint32(f.u)))
+		*f.d.floats.push(&dst) = math.Float32frombits(uint32(f.u))
+		return dst
 	}
 	s := f.span()
 	if s.len()%4 != 0 {
 		f.failf("packed floats take %d bytes, which is no multiple of 4", s.len())
 		return dst
 	}
-	dst = reserve(&f.d.floats, dst, s.len()/4)
-	for b := f.d.data[s.lo:s.hi]; len(b) > 0; b = b[4:] {
+	dst = grown(dst, s.len()/4)
+	for b := f.b[s.lo:s.hi]; len(b) > 0; b = b[4:] {
 		dst = append(dst, math.Float32frombits(binary.LittleEndian.Uint32(b)))
 	}
 	return dst
