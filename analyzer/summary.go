@@ -316,6 +316,7 @@ func addMaximal(tops []dim.Dim, d dim.Dim) []dim.Dim {
 // Group is a set of nodes that a table shows as one row.
 type Group struct {
 	Name         string
+	First        *Node // the first node of the group
 	Nodes        int64
 	MACs         dim.Dim
 	FLOPs        dim.Dim
@@ -336,7 +337,7 @@ func (r *Report) Groups(key func(*Node) string) []Group {
 		if !ok {
 			i = len(out)
 			index[k] = i
-			out = append(out, Group{Name: k})
+			out = append(out, Group{Name: k, First: n})
 		}
 		g, t := &out[i], times.Bind(r.Dims)
 		g.Nodes++

@@ -135,25 +135,32 @@ func constantOfShapeShape(c *Call) error {
 	if err != nil {
 		return err
 	}
-	dt, fill := onnx.Float32, Float(0)
-	if a := c.Node.Attr("value"); a != nil && a.T != nil {
+	dt := onnx.Float32
+	a := c.Node.Attr("value")
+	if a != nil && a.T != nil {
 		dt = a.T.DType
-		fill = Num{}
-		if d := loadData(a.T); d != nil && len(d.Nums) == 1 {
-			fill = d.Nums[0]
-		}
 	}
 	c.setOut(0, dt, s, known)
 	if !known || dt.IsFloat() && len(s) > 0 {
 		return nil // weights, not shape arithmetic
 	}
-	if n, ok := s.Elements().Value(); ok && n <= MaxElems && fill.Known() {
-		nums := make([]Num, n)
-		for i := range nums {
-			nums[i] = fill
-		}
-		c.Out[0].Data = &Data{Nums: nums}
+	n, ok := s.Elements().Value()
+	if !ok || n > MaxElems {
+		return nil
 	}
+	fill := Float(0)
+	if a != nil && a.T != nil {
+		one := loadData(a.T)
+		if one == nil || len(one.Nums) != 1 {
+			return nil
+		}
+		fill = one.Nums[0]
+	}
+	nums := make([]Num, n)
+	for i := range nums {
+		nums[i] = fill
+	}
+	c.Out[0].Data = &Data{Nums: nums}
 	return nil
 }
 
