@@ -76,6 +76,8 @@ type Rule struct {
 	HostInputs uint64
 	// QuantInputs are the integer operands whose constants are weights (bit i for input i).
 	QuantInputs uint64
+	// Scales are the quantisation parameters (scales and zero points): constants there are bytes, never params.
+	Scales uint64
 	// Statistics are inputs that are stored constants but not trained (BatchNormalization's mean and variance).
 	Statistics uint64
 	// InPlace are the inputs whose buffer the first output may take when that input dies at this node and has the
@@ -136,13 +138,18 @@ var table = sync.OnceValue(func() map[ruleKey][]*Rule {
 func ruleFiles() [][]Rule {
 	return [][]Rule{
 		convRules,
+		dynamicRules,
 		elementwiseRules,
+		gatherRules,
+		imageRules,
 		matmulRules,
 		movementRules,
 		normRules,
 		padRules,
 		poolRules,
+		rearrangeRules,
 		reduceRules,
+		resizeRules,
 		rnnRules,
 		scatterRules,
 		shapeRules,
