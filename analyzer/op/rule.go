@@ -137,6 +137,7 @@ var table = sync.OnceValue(func() map[ruleKey][]*Rule {
 // ruleFiles lists the rows of every file of rules.
 func ruleFiles() [][]Rule {
 	return [][]Rule{
+		containerRules,
 		convRules,
 		dynamicRules,
 		elementwiseRules,
@@ -147,12 +148,15 @@ func ruleFiles() [][]Rule {
 		normRules,
 		padRules,
 		poolRules,
+		quantRules,
+		randomRules,
 		rearrangeRules,
 		reduceRules,
 		resizeRules,
 		rnnRules,
 		scatterRules,
 		shapeRules,
+		signalRules,
 	}
 }
 
