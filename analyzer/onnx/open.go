@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,7 +38,10 @@ func Open(path string) (*Model, error) {
 		ext:  &resolver{model: path},
 	}
 	m, err := d.mappedModel()
-	return m, errors.Join(err, unmap())
+	if e := unmap(); err == nil && e != nil {
+		return nil, fmt.Errorf("%s: %w", path, e)
+	}
+	return m, err
 }
 
 // Read reads a model from r, which it reads to its end. name stands for the path in messages. External data counts as
