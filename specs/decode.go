@@ -183,6 +183,10 @@ func (d *decoder) structure(n *node, v reflect.Value, path string, from field) {
 	}
 	for i, key := range n.keys {
 		at := slices.IndexFunc(fields, func(f field) bool { return f.name == key.text })
+		if at < 0 && d.full() {
+			d.extra++
+			continue
+		}
 		if at < 0 {
 			d.add(key.pos, join(path, key.text), "unknown key%s", suggest(key.text, fieldNames(fields)))
 			continue
@@ -323,7 +327,7 @@ func (d *decoder) number(n *node, v reflect.Value, path string, f field) {
 		d.add(n.pos, path, "want %s, have %s", want, n.describe())
 	case !integer:
 		v.SetFloat(x)
-	case x != math.Trunc(x) || math.Abs(x) > 1<<53:
+	case x != math.Trunc(x) || math.Abs(x) >= 1<<53:
 		d.add(n.pos, path, "want %s, have %s", want, n.describe())
 	default:
 		v.SetInt(int64(x))
@@ -417,16 +421,24 @@ func oneOf(words []string) string {
 	return "one of " + strings.Join(words, ", ")
 }
 
-// suggest proposes the known word nearest to a wrong one, or lists them all.
+// suggest proposes the known word that a wrong one begins or is nearest to, or
+// lists them all.
 func suggest(have string, known []string) string {
-	best, at := 3, -1
+	best, at := min(3, 1+len(have)/3), -1
 	for i, k := range known {
-		if dist := editDistance(have, k); dist < best {
+		dist := editDistance(have, k)
+		if len(have) > 2 && strings.HasPrefix(k, have) {
+			dist = 0
+		}
+		if dist < best {
 			best, at = dist, i
 		}
 	}
-	if at >= 0 {
+	switch {
+	case at >= 0:
 		return "; did you mean " + known[at] + "?"
+	case len(known) == 0:
+		return ""
 	}
 	return "; want " + oneOf(known)
 }

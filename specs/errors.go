@@ -89,13 +89,16 @@ func (r *report) add(p position, path, format string, args ...any) {
 	if r.seen[key] {
 		return
 	}
-	if len(r.errs) >= maxErrors {
+	if r.full() {
 		r.extra++
 		return
 	}
 	r.seen[key] = true
 	r.errs = append(r.errs, &e)
 }
+
+// full says that further problems are only counted.
+func (r *report) full() bool { return len(r.errs) >= maxErrors }
 
 // at reports a problem with the value at path; a value that is not in the file
 // is placed at its nearest ancestor that is.

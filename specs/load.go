@@ -51,7 +51,7 @@ func LoadDevice(nameOrPath string) (*Device, error) {
 	if info, err := os.Stat(nameOrPath); err == nil && !info.IsDir() {
 		return loadFile(nameOrPath)
 	}
-	return nil, fmt.Errorf("unknown device %s%s; or the path of a device file", quote(nameOrPath), suggest(nameOrPath, DeviceNames()))
+	return nil, fmt.Errorf("unknown device %s%s (or give the path of a device file)", quote(nameOrPath), suggest(nameOrPath, DeviceNames()))
 }
 
 func looksLikePath(s string) bool {

@@ -176,7 +176,7 @@ func (d *Device) checkCaches(r *report) {
 // checkOrder checks pairs of figures of which one bounds the other.
 func (d *Device) checkOrder(r *report) {
 	ordered := func(path string, low, high *Figure, highName string) {
-		if low != nil && high != nil && low.Value > high.Value {
+		if low != nil && high != nil && high.Value > 0 && low.Value > high.Value {
 			r.at(path, "%s is above %s, %s", formatNumber(low.Value), highName, formatNumber(high.Value))
 		}
 	}
@@ -225,18 +225,18 @@ func (f *Fit) validate(d *Device, r *report, path string) {
 	}
 	if s := f.Samples; s != nil {
 		if s.Digest != "" && !digest.MatchString(s.Digest) {
-			r.at(join(path, "samples.digest"), "want sha256: and 64 hexadecimal digits, have %s", quote(s.Digest))
+			r.at(path+".samples.digest", "want sha256: and 64 hexadecimal digits, have %s", quote(s.Digest))
 		}
 		if s.Source != "" {
-			d.checkSource(r, join(path, "samples.source"), s.Source)
+			d.checkSource(r, path+".samples.source", s.Source)
 		}
 	}
 	if c := f.Conditions; c != nil {
 		if _, err := time.Parse(time.DateOnly, c.Date); c.Date != "" && err != nil {
-			r.at(join(path, "conditions.date"), "want a date such as 2026-11-30, have %s", quote(c.Date))
+			r.at(path+".conditions.date", "want a date such as 2026-11-30, have %s", quote(c.Date))
 		}
 		if c.TemperatureC != nil {
-			c.TemperatureC.validate(r, join(path, "conditions.temperature_c"))
+			c.TemperatureC.validate(r, path+".conditions.temperature_c")
 		}
 	}
 }
