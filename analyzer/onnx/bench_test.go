@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -117,29 +116,5 @@ func BenchmarkEncode(b *testing.B) {
 		if err := Encode(io.Discard, m); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-// TestOpenAllocates holds Open to the records of a file: weights must not show in what it allocates.
-func TestOpenAllocates(t *testing.T) {
-	dir := t.TempDir()
-	cost := func(weightBytes int64) uint64 {
-		path := filepath.Join(dir, fmt.Sprint(weightBytes))
-		if err := WriteFile(path, transformer(10, weightBytes, false)); err != nil {
-			t.Fatal(err)
-		}
-		return allocated(t, func() {
-			if _, err := Open(path); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	none, large := cost(0), cost(4_000_000)
-	if large > none+none/4+16<<10 {
-		t.Errorf("a model with 40 MB of weights allocates %d bytes, one without %d: want about the same", large, none)
-	}
-	var b bytes.Buffer
-	if n := allocated(t, func() { _ = Encode(&b, &Model{Graph: &Graph{}}) }); n > 1<<20 {
-		t.Errorf("writing an empty model allocates %d bytes", n)
 	}
 }

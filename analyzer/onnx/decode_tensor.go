@@ -104,8 +104,7 @@ func (p *found) raw(f *fields) {
 func (p *found) typed(f *fields) {
 	want := form(f.num)
 	if f.typ != protowire.BytesType { // an unpacked element
-		if want == formString || !f.is(wireOf[want]) {
-			f.is(protowire.BytesType)
+		if !f.is(wireOf[want]) {
 			return
 		}
 	} else if f.body.len() == 0 && want != formString {

@@ -124,7 +124,7 @@ func StringTensor(name string, dims []int64, v ...string) *Tensor {
 // written without being held. write must produce the same bytes at each call, as many as dt and dims ask for.
 func GeneratedTensor(name string, dt DType, dims []int64, write func(io.Writer) error) *Tensor {
 	t := VirtualTensor(name, dt, dims)
-	if size, err := t.wantBytes(); err == nil && size > 0 {
+	if size, err := t.wantBytes(); err != nil || size > 0 { // without a size, whatever write produces is too much
 		t.payload = payload{form: formRaw, size: size, write: write}
 	}
 	return t
