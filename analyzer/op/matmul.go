@@ -198,7 +198,7 @@ func gemmWork(c *Call) Work {
 const docGemm = "M·N·K MACs; 1 per output element for C and for alpha, 1 per element of C for beta, where they are not 1"
 
 var matmulRules = []Rule{
-	{Op: "MatMul", Since: 1, Memory: Stream, Class: Contract, Doc: "batch·M·N·K MACs; leading axes broadcast",
+	{Op: "MatMul", Since: 1, Memory: Stream, Class: Contract, Doc: docMatMul,
 		Shape: func(c *Call) error {
 			a, err := c.Want(0)
 			if err != nil {

@@ -103,11 +103,7 @@ func globalPool(c *Call, i int, layout convolution, dt onnx.DType) error {
 		c.Out[0].SetUnranked(dt)
 		return nil
 	}
-	spatial := Consts(make([]int64, len(x)-2)...)
-	for a := range spatial {
-		spatial[a] = dim.Const(1)
-	}
-	c.Out[0].SetTensor(dt, layout.join(x[0], x[layout.channelAxis(len(x))], spatial))
+	c.Out[0].SetTensor(dt, layout.join(x[0], x[layout.channelAxis(len(x))], onesShape(len(x)-2)))
 	return nil
 }
 
@@ -127,6 +123,115 @@ func globalLpPoolWork(c *Call) Work {
 	return Work{Vector: in, Special: in.Add(out)}
 }
 
+// maxUnpoolShape: input 2, where present, is the whole output shape; else the extents are those of the window that
+// made the input.
+func maxUnpoolShape(c *Call) error {
+	x, known, err := c.WantRank(0, 3, -1)
+	if err != nil {
+		return err
+	}
+	dt := c.In[0].DType
+	if c.Has(2) {
+		s, ok, err := c.targetShape(2, "unpool")
+		if err != nil {
+			return err
+		}
+		if known && ok && len(s) != len(x) {
+			return c.Errorf("input 2 has %d extents, want %d", len(s), len(x))
+		}
+		if known && !ok {
+			s, ok = plainConv.join(x[0], x[1], c.FreshShape("unpool", len(x)-2)), true
+		}
+		c.setOut(0, dt, s, ok)
+		return nil
+	}
+	if !known {
+		c.Out[0].SetUnranked(dt)
+		return nil
+	}
+	w, err := pooling(c, len(x))
+	if err != nil {
+		return err
+	}
+	spatial := make(Shape, len(x)-2)
+	for i := range spatial {
+		if spatial[i], err = w.scattered(i, x[2+i], 0); err != nil {
+			return err
+		}
+	}
+	c.Out[0].SetTensor(dt, plainConv.join(x[0], x[1], spatial))
+	return nil
+}
+
+// regionShape types (regions, channels, height, width) for the operators that pool regions of input 0.
+func regionShape(c *Call, height, width int64) error {
+	x, knownX, err := c.WantRank(0, 4, 4)
+	if err != nil {
+		return err
+	}
+	rois, knownR, err := c.WantRank(1, 2, 2)
+	if err != nil {
+		return err
+	}
+	if height < 1 || width < 1 {
+		return c.Errorf("output extents are %d and %d, want at least 1", height, width)
+	}
+	s := Shape{{}, {}, dim.Const(height), dim.Const(width)}
+	if knownR {
+		s[0] = rois[0]
+	} else {
+		s[0] = c.Fresh("regions", dim.Dim{})
+	}
+	if knownX {
+		s[1] = x[1]
+	} else {
+		s[1] = c.Fresh("channels", dim.Dim{})
+	}
+	c.Out[0].SetTensor(c.In[0].DType, s)
+	return nil
+}
+
+func maxRoiPoolShape(c *Call) error {
+	p := c.Ints("pooled_shape")
+	if len(p) != 2 {
+		return c.Errorf("attribute pooled_shape has %d entries, want 2", len(p))
+	}
+	return regionShape(c, p[0], p[1])
+}
+
+// maxRoiPoolWork bounds the comparisons: regions are data, and none is larger than the whole map.
+func maxRoiPoolWork(c *Call) Work {
+	x, out := c.In[0], c.Out[0]
+	if !x.Ranked {
+		return Work{}
+	}
+	return Work{Vector: dim.Prod(out.Shape[0], out.Shape[1], x.Shape[2], x.Shape[3])}
+}
+
+func roiAlignShape(c *Call) error {
+	return regionShape(c, c.Int("output_height", 1), c.Int("output_width", 1))
+}
+
+// roiAlignWork: every output element pools its bilinear samples, 7 operations and the sum or maximum each; place
+// and corner weights of a sample take 12 operations for all channels. With sampling_ratio 0 the samples follow the
+// size of the region, which is data: regions as large as the whole map are assumed.
+func roiAlignWork(c *Call) Work {
+	x, out := c.In[0], c.Out[0]
+	if !x.Ranked {
+		return Work{}
+	}
+	samples := dim.Const(1)
+	for i := range 2 {
+		per := dim.Const(c.Int("sampling_ratio", 0))
+		if per.Is(0) {
+			per = x.Shape[2+i].CeilDiv(out.Shape[2+i])
+		}
+		samples = samples.Mul(per)
+	}
+	bins := dim.Prod(out.Shape[0], out.Shape[2], out.Shape[3], samples)
+	return Work{Vector: bins.Mul(out.Shape[1]).MulInt(8).Add(bins.MulInt(12))}
+}
+
 const (
 	docMaxPool = "k comparisons per output element for a window of k places, padding included"
 	docAvgPool = "k operations per output element for a window of k places: k-1 sums and the scaling, padding included"
@@ -143,4 +248,10 @@ var poolRules = []Rule{
 		Doc: "1 per input element: H·W-1 sums and the scaling per channel"},
 	{Op: "GlobalLpPool", Since: 1, Shape: globalPoolShape, Work: globalLpPoolWork, Memory: Stream, Class: Pooling,
 		Doc: docLpPool + "; the window is the whole input"},
+	{Op: "MaxUnpool", Since: 9, Shape: maxUnpoolShape, Work: noWork, Memory: Stream, Class: Movement, HostInputs: inputs(2),
+		Doc: "scatters; nothing is computed"},
+	{Op: "MaxRoiPool", Since: 1, Shape: maxRoiPoolShape, Work: maxRoiPoolWork, Memory: Stream, Class: Pooling,
+		Doc: "upper bound: regions·channels·H·W comparisons, as if every region were the whole map"},
+	{Op: "RoiAlign", Since: 10, Shape: roiAlignShape, Work: roiAlignWork, Memory: Stream, Class: Pooling,
+		Doc: "8 per sample and channel (bilinear value, pooled), 12 per sample; sampling_ratio 0 is taken for regions as large as the map"},
 }
