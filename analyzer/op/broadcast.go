@@ -186,6 +186,9 @@ func foldBroadcast(f func(args []Num) Num) func(*Call) {
 		}
 		strides := make([][]int64, len(in))
 		for i, v := range c.In {
+			if v == nil {
+				continue // its argument stays unknown
+			}
 			s, ok := intShape(v.Shape)
 			if !ok {
 				return
@@ -197,6 +200,9 @@ func foldBroadcast(f func(args []Num) Num) func(*Call) {
 		idx := make([]int64, len(shape))
 		for k := range out {
 			for i := range in {
+				if in[i] == nil {
+					continue
+				}
 				var at int64
 				for a, x := range idx {
 					at += x * strides[i][a]

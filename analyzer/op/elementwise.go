@@ -176,10 +176,10 @@ func modFold(c *Call) {
 func clipFold(c *Call) {
 	foldBroadcast(func(a []Num) Num {
 		r := a[0]
-		if len(a) > 1 && a[1].Known() {
+		if c.Has(1) {
 			r = numMax(r, a[1])
 		}
-		if len(a) > 2 && a[2].Known() {
+		if c.Has(2) {
 			r = numMin(r, a[2])
 		}
 		return r

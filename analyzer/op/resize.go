@@ -94,8 +94,11 @@ func resizeShape(c *Call, in resizeInputs) error {
 
 // resizeOperand is input i; exporters write absent operands as empty tensors, too.
 func resizeOperand(c *Call, i int) *Value {
+	if i < 0 {
+		return nil
+	}
 	v := c.Input(i)
-	if i < 0 || v == nil || v.Ranked && v.Shape.Elements().Is(0) {
+	if v == nil || v.Ranked && v.Shape.Elements().Is(0) {
 		return nil
 	}
 	return v

@@ -138,14 +138,20 @@ var table = sync.OnceValue(func() map[ruleKey][]*Rule {
 func ruleFiles() [][]Rule {
 	return [][]Rule{
 		containerRules,
+		controlRules,
+		attentionRules,
 		convRules,
+		convSpecialRules,
 		dynamicRules,
 		elementwiseRules,
+		einsumRules,
 		gatherRules,
 		imageRules,
 		matmulRules,
+		matmulQuantRules,
 		movementRules,
 		normRules,
+		normLayerRules,
 		padRules,
 		poolRules,
 		quantRules,
@@ -156,6 +162,7 @@ func ruleFiles() [][]Rule {
 		rnnRules,
 		scatterRules,
 		shapeRules,
+		trainingRules,
 		signalRules,
 	}
 }
