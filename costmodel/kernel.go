@@ -1,0 +1,214 @@
+// Package costmodel turns a Report into what a runtime launches and says what that costs on a device.
+//
+// Lower makes the Plan of a runtime profile: the kernels, which graph nodes each does, and what crosses its boundary.
+// Everything in it stays a formula in the free dimensions.
+package costmodel
+
+import (
+	"slices"
+
+	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/op"
+)
+
+// Kind is the coarse sort of a kernel, on which time models key.
+type Kind uint8
+
+// The kinds. The zero value is invalid.
+const (
+	_                 Kind = iota
+	KindContraction        // convolutions, matrix products, recurrent cells, fused attention
+	KindElementwise        // each output element from the elements at the same (broadcast) place
+	KindNormalization      // softmax, batch/layer/group/RMS normalisation, LRN
+	KindReduction          // reductions, argmax, topk, cumsum
+	KindPooling            // sliding window without weights
+	KindMovement           // transpose, concat, split, slice, gather, scatter, pad, resize, tile
+	KindReorder            // packing between layouts, added by the runtime
+	KindView               // dispatched, but its output is its input's buffer
+	KindHost               // shape arithmetic on a handful of integers
+	KindControl            // If, Loop, Scan: the bodies have kernels of their own
+	KindContainer          // sequences, optionals, maps
+	KindQuantization       // QuantizeLinear, DequantizeLinear and their kind
+	KindOther              // what fits none, and operators without a rule
+)
+
+var kindNames = [...]string{"unset", "contraction", "elementwise", "normalization", "reduction", "pooling", "movement",
+	"reorder", "view", "host", "control-flow", "container", "quantization", "other"}
+
+// String returns the lower-case name of the kind.
+func (k Kind) String() string { return kindNames[k] }
+
+// The layouts of a kernel's activations.
+const (
+	LayoutNCHW  = "nchw"  // as the file has them: row-major, channels before space
+	LayoutNCHWc = "nchwc" // channels in blocks, the block innermost (MLAS)
+	LayoutNHWC  = "nhwc"  // channels last
+)
+
+// Kernel is what a runtime launches for one or several graph nodes.
+type Kernel struct {
+	// Name, Domain and Op are the runtime's own names for it: "Conv", "FusedConv" in com.microsoft, "Conv" in
+	// com.microsoft.nchwc, "ReorderInput".
+	Name   string
+	Domain string
+	Op     string
+	// Nodes are the graph nodes whose work it does, in the order of the graph; empty for kernels that the runtime adds.
+	Nodes []*analyzer.Node
+	// Anchor is the node that decides its kind; nil for added kernels.
+	Anchor *analyzer.Node
+	// Times is how often it runs in one inference: 1 outside of loop bodies.
+	Times dim.Dim
+	Depth int // nesting in control flow; 0 in the main graph
+	Kind  Kind
+	// Contraction is the geometry of the products of all its nodes.
+	Contraction []op.Contraction
+	// Work is what one execution computes: the sum over Nodes, less what was folded into constants.
+	Work op.Work
+	// Inputs are the distinct activations that it reads, in the order of the runtime's arguments; Outputs those that it
+	// writes. Values inside the kernel are in neither. A tensor in another layout is a Value of its own, with its
+	// padded shape.
+	Inputs  []*op.Value
+	Outputs []*op.Value
+	// Weights are the distinct constants that it reads, after folding.
+	Weights []*op.Value
+	// Activation is what is applied to the result on its way out ("Relu", "Clip", "HardSigmoid" …); "" for none.
+	Activation string
+	// Sum says that the last input is added to the result of the contraction; its buffer may take the output.
+	Sum    bool
+	Layout string
+	// Partial says that the work or the traffic could not be counted in full.
+	Partial bool
+
+	steers []*op.Value // inputs that only steer it: no traffic
+}
+
+// FullOp returns the operator of a kernel with its domain, such as "com.microsoft.nchwc.Conv".
+func (k *Kernel) FullOp() string {
+	if k.Domain == "" {
+		return k.Op
+	}
+	return k.Domain + "." + k.Op
+}
+
+// Read is the bytes of activations that one execution reads, weights apart. Fused intermediates cost nothing.
+func (k *Kernel) Read() dim.Dim {
+	if n := k.indexed(); n != nil {
+		return n.Read.Sub(constantTraffic(n))
+	}
+	if k.still() {
+		return dim.Dim{}
+	}
+	var s dim.Dim
+	for _, v := range k.Inputs {
+		if b, ok := v.Bytes(); ok && !slices.Contains(k.steers, v) {
+			s = s.Add(b)
+		}
+	}
+	return s
+}
+
+// Written is the bytes that one execution writes.
+func (k *Kernel) Written() dim.Dim {
+	if n := k.indexed(); n != nil {
+		return n.Written
+	}
+	if k.still() {
+		return dim.Dim{}
+	}
+	var s dim.Dim
+	for _, v := range k.Outputs {
+		if b, ok := v.Bytes(); ok {
+			s = s.Add(b)
+		}
+	}
+	return s
+}
+
+// WeightBytes is the bytes of constants that one execution reads: all of a matrix, the touched rows of a table.
+func (k *Kernel) WeightBytes() dim.Dim {
+	if n := k.indexed(); n != nil {
+		return constantTraffic(n)
+	}
+	if k.still() {
+		return dim.Dim{}
+	}
+	var s dim.Dim
+	for _, v := range k.Weights {
+		if b, ok := v.Bytes(); ok {
+			s = s.Add(b)
+		}
+	}
+	return s
+}
+
+// still reports whether the kernel moves no bytes worth counting.
+func (k *Kernel) still() bool {
+	return k.Kind == KindView || k.Kind == KindHost || k.Kind == KindControl
+}
+
+// indexed returns the node of a kernel whose operator says itself which part of its operands it touches.
+func (k *Kernel) indexed() *analyzer.Node {
+	if len(k.Nodes) == 1 && k.Nodes[0].Rule != nil && k.Nodes[0].Rule.Traffic != nil {
+		return k.Nodes[0]
+	}
+	return nil
+}
+
+// constantTraffic is the part of an indexed node's reads that goes to constants. Its first input is the one that is
+// touched in part.
+func constantTraffic(n *analyzer.Node) dim.Dim {
+	var whole dim.Dim // constants that are read in full, or, where the table is constant, the activations
+	table := len(n.Inputs) > 0 && n.Inputs[0] != nil && n.Inputs[0].Const
+	for i, v := range n.Inputs {
+		if i == 0 || v == nil || n.Rule.IsHost(i) || v.Const == table {
+			continue
+		}
+		if b, ok := v.Bytes(); ok {
+			whole = whole.Add(b)
+		}
+	}
+	if table {
+		return n.Read.Sub(whole)
+	}
+	return whole
+}
+
+// kindOf is the kind of the kernel that a node alone makes.
+func kindOf(n *analyzer.Node) Kind {
+	r := n.Rule
+	if r == nil {
+		return KindOther
+	}
+	switch r.Memory {
+	case op.View:
+		if n.Written.Is(0) {
+			return KindView
+		}
+	case op.Host:
+		return KindHost
+	}
+	switch r.Class {
+	case op.Contract:
+		return KindContraction
+	case op.Elementwise:
+		return KindElementwise
+	case op.Normalization:
+		return KindNormalization
+	case op.Reduction:
+		return KindReduction
+	case op.Pooling:
+		return KindPooling
+	case op.Movement:
+		return KindMovement
+	case op.ShapeOp:
+		return KindHost
+	case op.ControlFlow:
+		return KindControl
+	case op.Container:
+		return KindContainer
+	case op.Quantization:
+		return KindQuantization
+	}
+	return KindOther
+}

@@ -1,0 +1,122 @@
+package costmodel
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/analyzer/op"
+)
+
+// Plan is what a runtime launches for one inference, in its order. It is made once per model and runtime: shapes and
+// figures stay formulas in the free dimensions, so another batch size is an evaluation.
+type Plan struct {
+	Runtime Runtime
+	Report  *analyzer.Report
+	Kernels []*Kernel
+	// Free are the nodes that cost nothing: views, and what the runtime removes or computes beforehand.
+	Free        []*analyzer.Node
+	Diagnostics []analyzer.Diagnostic
+}
+
+// Lower turns the executed nodes of a Report into the kernels of a runtime. The error is for a runtime that does not
+// exist.
+func Lower(r *analyzer.Report, rt Runtime) (*Plan, error) {
+	p := &Plan{Runtime: rt, Report: r}
+	switch rt {
+	case Eager:
+		p.lowerEager(r.Nodes, dim.Const(1), 0)
+	default:
+		_, err := ParseRuntime(string(rt))
+		if err == nil {
+			err = fmt.Errorf("runtime %q has no kernels", rt)
+		}
+		return nil, err
+	}
+	return p, nil
+}
+
+// lowerEager makes a kernel of every node that computes or moves data.
+func (p *Plan) lowerEager(nodes []*analyzer.Node, times dim.Dim, depth int) {
+	for _, n := range nodes {
+		k := newKernel(n, times, depth)
+		if k.Kind == KindView || k.Kind == KindHost || steersOnly(n) {
+			p.Free = append(p.Free, n)
+		} else {
+			p.Kernels = append(p.Kernels, k)
+		}
+		for _, b := range n.Bodies {
+			if !b.Alternative {
+				p.lowerEager(b.Nodes, times.Mul(b.Times), depth+1)
+			}
+		}
+	}
+}
+
+// newKernel is the kernel of a node on its own.
+func newKernel(n *analyzer.Node, times dim.Dim, depth int) *Kernel {
+	k := &Kernel{Name: n.Name, Domain: n.Proto.Domain, Op: n.Proto.OpType, Nodes: []*analyzer.Node{n}, Anchor: n,
+		Times: times, Depth: depth, Kind: kindOf(n), Work: n.Work, Contraction: n.Work.Contraction, Layout: LayoutNCHW,
+		Partial: n.Partial}
+	if k.Domain == "ai.onnx" {
+		k.Domain = ""
+	}
+	for i, v := range n.Inputs {
+		if v == nil {
+			continue
+		}
+		steers := n.Rule != nil && n.Rule.IsHost(i)
+		if v.Const {
+			if !steers {
+				k.Weights = addValue(k.Weights, v)
+			}
+			continue
+		}
+		k.Inputs = addValue(k.Inputs, v)
+		if steers && !readsAsData(n, v) {
+			k.steers = addValue(k.steers, v)
+		}
+	}
+	for _, v := range n.Outputs {
+		if v != nil {
+			k.Outputs = append(k.Outputs, v)
+		}
+	}
+	return k
+}
+
+// readsAsData reports whether v is a data input of n, possibly beside being a steering one.
+func readsAsData(n *analyzer.Node, v *op.Value) bool {
+	for i, in := range n.Inputs {
+		if in == v && !n.Rule.IsHost(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// steersOnly reports whether a node computes a handful of integers (the parts of a shape), which frameworks do on the
+// host.
+func steersOnly(n *analyzer.Node) bool {
+	if n.Rule == nil || n.Work.Contraction != nil || len(n.Bodies) > 0 {
+		return false
+	}
+	for _, v := range n.Outputs {
+		if v == nil {
+			continue
+		}
+		if v.Kind != onnx.KindTensor || v.Data == nil || len(v.Shape) > 1 || !v.DType.IsInteger() {
+			return false
+		}
+	}
+	return true
+}
+
+func addValue(list []*op.Value, v *op.Value) []*op.Value {
+	if slices.Contains(list, v) {
+		return list
+	}
+	return append(list, v)
+}

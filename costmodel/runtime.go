@@ -1,0 +1,44 @@
+package costmodel
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Runtime names a runtime profile: what turns graph nodes into kernels.
+type Runtime string
+
+// The runtimes.
+const (
+	Eager    Runtime = "eager"
+	ORTCPU   Runtime = "ort-cpu"
+	ORTCUDA  Runtime = "ort-cuda"
+	TensorRT Runtime = "tensorrt"
+	Torch7   Runtime = "torch7-cudnn5"
+)
+
+// RuntimeInfo describes a runtime profile.
+type RuntimeInfo struct {
+	Name  Runtime
+	Title string // one line
+	Fuses string // what becomes one kernel, in a line
+}
+
+var runtimes = []RuntimeInfo{
+	{Eager, "a framework that launches operator by operator (PyTorch eager)", "nothing; views and shape arithmetic cost no kernel"},
+}
+
+// Runtimes lists the profiles, in the order in which help shows them.
+func Runtimes() []RuntimeInfo { return append([]RuntimeInfo(nil), runtimes...) }
+
+// ParseRuntime returns the runtime called name. The error lists the names.
+func ParseRuntime(name string) (Runtime, error) {
+	names := make([]string, len(runtimes))
+	for i, r := range runtimes {
+		if string(r.Name) == name {
+			return r.Name, nil
+		}
+		names[i] = string(r.Name)
+	}
+	return "", fmt.Errorf("runtime %q: want one of %s", name, strings.Join(names, ", "))
+}
