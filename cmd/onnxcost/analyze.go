@@ -1,0 +1,276 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+)
+
+type analyzeOptions struct {
+	modelFlags
+	by         string
+	top        int
+	convention string
+	output     string
+}
+
+var (
+	analyzeOutputs = []string{"table", "json", "ndjson", "csv", "markdown"}
+	analyzeBy      = []string{"node", "op", "scope", "total"}
+)
+
+func newAnalyze(s streams) *cobra.Command {
+	var o analyzeOptions
+	c := &cobra.Command{
+		Use:   "analyze MODEL...",
+		Short: "Count operations, parameters, traffic and peak activation memory",
+		Long: `Count a model's operations, parameters, memory traffic and peak activation memory from its graph.
+
+MODEL is a path, - for stdin, or zoo:NAME. The leading free dimension of the inputs is taken as 1 unless --dim says
+otherwise; other free dimensions stay symbols and the figures are formulas in them.`,
+		Example: `  onnxcost analyze zoo:resnet50
+  onnxcost analyze model.onnx --dim batch=8 --by scope
+  onnxcost analyze model.onnx -o json`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return misuse("analyze: no model; give a path, - for stdin, or zoo:NAME")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return runAnalyze(cmd.Context(), s, o, args) },
+	}
+	f := c.Flags()
+	o.add(f)
+	f.StringVar(&o.by, "by", "", "rows: "+strings.Join(analyzeBy, ", ")+" (default op in tables, node elsewhere)")
+	f.IntVar(&o.top, "top", 0, "only the `N` rows with the most MACs, the rest as one row")
+	f.StringVar(&o.convention, "convention", "", "count also as another tool does: "+conventionNames())
+	f.StringVarP(&o.output, "output", "o", "table", strings.Join(analyzeOutputs, ", "))
+	completeWords(c, "by", analyzeBy)
+	completeWords(c, "output", analyzeOutputs)
+	c.ValidArgsFunction = completeModels
+	return c
+}
+
+// analyzed is what the analyze command renders for one model.
+type analyzed struct {
+	report     *analyzer.Report
+	summary    *analyzer.Summary
+	convention *recount
+}
+
+// recount is the total under another tool's convention.
+type recount struct {
+	Name  string  `json:"name"`
+	Unit  string  `json:"unit"`
+	Total dim.Dim `json:"total"`
+	Note  string  `json:"note,omitempty"`
+}
+
+// analyzeEntry is one model in JSON.
+type analyzeEntry struct {
+	*analyzer.Summary
+	Convention *recount `json:"convention,omitempty"`
+}
+
+func runAnalyze(ctx context.Context, s streams, o analyzeOptions, args []string) error {
+	if err := oneOf("-o", o.output, analyzeOutputs); err != nil {
+		return err
+	}
+	if o.by != "" {
+		if err := oneOf("--by", o.by, analyzeBy); err != nil {
+			return err
+		}
+	}
+	if o.top < 0 {
+		return misuse("--top %d: want at least 0", o.top)
+	}
+	var convention *analyzer.Convention
+	if o.convention != "" {
+		c, ok := analyzer.ConventionByName(o.convention)
+		if !ok {
+			return misuse("--convention %s: want one of %s", o.convention, conventionNames())
+		}
+		convention = &c
+	}
+	machine := o.output == "json" || o.output == "ndjson"
+	if o.by == "" {
+		o.by = "op"
+		if machine || o.output == "csv" {
+			o.by = "node"
+		}
+	}
+	worst := exitDone
+	var all []analyzed
+	for i, arg := range expandZoo(args) {
+		a, err := analyzeOne(ctx, s, o, arg, machine && o.by == "node", convention)
+		if err != nil {
+			if errors.Is(err, context.Canceled) {
+				return &codedError{exitMisuse, errors.New("interrupted")}
+			}
+			fmt.Fprintf(s.err, "onnxcost: %s\n", describeError(arg, err))
+			worst = max(worst, exitCode(err))
+			continue
+		}
+		if o.strict && a.report.LowerBound() {
+			worst = max(worst, exitFindings)
+		}
+		if err := streamAnalyzed(s, o, a, i); err != nil {
+			return err
+		}
+		all = append(all, a)
+	}
+	if err := finishAnalyzed(s, o, all); err != nil {
+		return err
+	}
+	if worst != exitDone {
+		return &reported{worst}
+	}
+	return nil
+}
+
+// describeError puts the model before the message unless the message already names it.
+func describeError(arg string, err error) string {
+	if strings.HasPrefix(err.Error(), arg) || strings.Contains(err.Error(), arg+":") {
+		return err.Error()
+	}
+	return arg + ": " + err.Error()
+}
+
+func analyzeOne(ctx context.Context, s streams, o analyzeOptions, arg string, nodes bool, c *analyzer.Convention) (analyzed, error) {
+	m, name, err := loadModel(arg, s.in)
+	if err != nil {
+		return analyzed{}, err
+	}
+	opt, err := o.options(m)
+	if err != nil {
+		return analyzed{}, err
+	}
+	r, err := analyzer.Analyze(ctx, m, opt)
+	if err != nil {
+		return analyzed{}, err
+	}
+	a := analyzed{report: r, summary: r.Summary(name, nodes)}
+	if c != nil {
+		a.convention = &recount{c.Name, c.Unit, r.Recount(*c).Bind(r.Dims), c.Note}
+	}
+	return a, nil
+}
+
+// streamAnalyzed writes what need not wait for the other models.
+func streamAnalyzed(s streams, o analyzeOptions, a analyzed, i int) error {
+	switch o.output {
+	case "ndjson":
+		return json.NewEncoder(s.out).Encode(analyzeEntry{a.summary, a.convention})
+	case "table", "markdown":
+		if i > 0 {
+			fmt.Fprintln(s.out)
+		}
+		return renderReport(s, o, a)
+	}
+	return nil
+}
+
+func finishAnalyzed(s streams, o analyzeOptions, all []analyzed) error {
+	switch o.output {
+	case "json":
+		doc := struct {
+			Schema  string         `json:"schema"`
+			Reports []analyzeEntry `json:"reports"`
+		}{analyzer.SummarySchema, []analyzeEntry{}}
+		for _, a := range all {
+			doc.Reports = append(doc.Reports, analyzeEntry{a.summary, a.convention})
+		}
+		e := json.NewEncoder(s.out)
+		e.SetIndent("", " ")
+		return e.Encode(doc)
+	case "csv":
+		return csvReports(s, o, all)
+	}
+	return nil
+}
+
+// groups are the rows that --by asks for.
+func groups(r *analyzer.Report, by string) []analyzer.Group {
+	switch by {
+	case "op":
+		gs := r.Groups((*analyzer.Node).Op)
+		sortGroups(gs)
+		return gs
+	case "scope":
+		return r.Groups(analyzer.Scope)
+	case "node":
+		i := 0
+		gs := r.Groups(func(*analyzer.Node) string { i++; return fmt.Sprint(i) })
+		i = 0
+		r.Walk(func(n *analyzer.Node, _ dim.Dim, _ int) { gs[i].Name = n.Name; i++ })
+		return gs
+	}
+	return nil
+}
+
+// sortGroups puts the most MACs first, then the most FLOPs, then bytes; formulas compare by their leading terms only
+// where that is provable and keep their order otherwise.
+func sortGroups(gs []analyzer.Group) {
+	slices.SortStableFunc(gs, func(a, b analyzer.Group) int {
+		return cmp.Or(compareDims(b.MACs, a.MACs), compareDims(b.FLOPs, a.FLOPs), compareDims(b.BytesRead.Add(b.BytesWritten), a.BytesRead.Add(a.BytesWritten)))
+	})
+}
+
+func compareDims(a, b dim.Dim) int {
+	if a.Equal(b) {
+		return 0
+	}
+	if le, known := a.LessEq(b); known {
+		if le {
+			return -1
+		}
+		return 1
+	}
+	return 0
+}
+
+// topGroups keeps the n groups with the most MACs in their order and adds the others up.
+func topGroups(gs []analyzer.Group, n int) []analyzer.Group {
+	if n == 0 || len(gs) <= n {
+		return gs
+	}
+	ranked := slices.Clone(gs)
+	sortGroups(ranked)
+	rest := analyzer.Group{Name: fmt.Sprintf("(%d others)", len(gs)-n)}
+	for _, g := range ranked[n:] {
+		rest.Nodes += g.Nodes
+		rest.MACs, rest.FLOPs, rest.Special = rest.MACs.Add(g.MACs), rest.FLOPs.Add(g.FLOPs), rest.Special.Add(g.Special)
+		rest.Params = rest.Params.Add(g.Params)
+		rest.BytesRead, rest.BytesWritten = rest.BytesRead.Add(g.BytesRead), rest.BytesWritten.Add(g.BytesWritten)
+		rest.Partial = rest.Partial || g.Partial
+	}
+	return append(ranked[:n:n], rest)
+}
+
+func csvReports(s streams, o analyzeOptions, all []analyzed) error {
+	header := []string{"model", o.by, "nodes", "macs", "flops", "special", "params", "bytes_read", "bytes_written"}
+	var rows [][]string
+	for _, a := range all {
+		model := a.summary.Model
+		gs := topGroups(groups(a.report, o.by), o.top)
+		if o.by == "total" {
+			t := a.summary.Totals
+			gs = []analyzer.Group{{Name: "total", Nodes: t.Nodes, MACs: t.MACs, FLOPs: t.FLOPs, Special: t.Special, Params: t.Params,
+				BytesRead: t.BytesRead, BytesWritten: t.BytesWritten}}
+		}
+		for _, g := range gs {
+			rows = append(rows, []string{model, g.Name, fmt.Sprint(g.Nodes), g.MACs.String(), g.FLOPs.String(), g.Special.String(),
+				g.Params.String(), g.BytesRead.String(), g.BytesWritten.String()})
+		}
+	}
+	return writeCSV(s.out, header, rows)
+}

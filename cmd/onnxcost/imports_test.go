@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/onnxcost/onnxcost/"
+
+// allowed lists, per package, the packages of this module that it may import; internal packages count as part of the
+// folder that holds them. The direction is cmd → plots → calibrate → costmodel → {analyzer, specs}.
+var allowed = map[string][]string{
+	"specs":           {},
+	"analyzer/dim":    {},
+	"analyzer/onnx":   {},
+	"analyzer/op":     {"analyzer/dim", "analyzer/onnx"},
+	"analyzer":        {"analyzer/dim", "analyzer/onnx", "analyzer/op"},
+	"analyzer/zoo":    {"analyzer/onnx"},
+	"analyzer/onnxgo": {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op"},
+	"costmodel":       {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs"},
+	"calibrate/cuda":  {},
+	"calibrate/ort":   {"analyzer/onnx"},
+	"calibrate":       {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs", "costmodel", "calibrate/cuda", "calibrate/ort"},
+	"plots":           {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs", "costmodel", "calibrate"},
+	"cmd/onnxcost":    {"*"},
+}
+
+// only lists imports that one package alone may have.
+var only = map[string][]string{
+	"gonum.org/v1/plot":               {"plots"},
+	"gopkg.in/yaml.v3":                {"specs"},
+	"C":                               {"calibrate/cuda"},
+	"github.com/owulveryck/onnx-go":   {"analyzer/onnxgo"},
+	"github.com/yalue/onnxruntime_go": {"calibrate/ort"},
+	"github.com/NVIDIA/go-nvml":       {"calibrate/cuda"},
+}
+
+// TestImports enforces the direction of imports for the code that is built; tests may look further.
+func TestImports(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		room := roomOf(p.ImportPath)
+		may, known := allowed[room]
+		if !known {
+			t.Errorf("package %s has no place in the layout", p.ImportPath)
+			continue
+		}
+		seen[room] = true
+		for _, imp := range p.Imports {
+			if strings.HasPrefix(imp, module) {
+				if r := roomOf(imp); r != room && !slices.Contains(may, r) && !slices.Contains(may, "*") {
+					t.Errorf("%s imports %s, which the layout does not allow", p.ImportPath, imp)
+				}
+			}
+			for lib, rooms := range only {
+				if (imp == lib || strings.HasPrefix(imp, lib+"/")) && !slices.Contains(rooms, room) {
+					t.Errorf("%s imports %s, which only %v may", p.ImportPath, imp, rooms)
+				}
+			}
+		}
+	}
+	if !seen["analyzer"] || !seen["cmd/onnxcost"] {
+		t.Fatalf("go list found %v, want at least the analyzer and the command", seen)
+	}
+}
+
+// roomOf is the folder of the layout that a package belongs to.
+func roomOf(path string) string {
+	room := strings.TrimPrefix(path, module)
+	if i := strings.Index(room, "/internal"); i >= 0 {
+		room = room[:i]
+	}
+	return room
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/analyzer/zoo"
+)
+
+// modelFlags are the flags that every command with a MODEL shares.
+type modelFlags struct {
+	dims   []string
+	shapes []string
+	inputs string
+	strict bool
+}
+
+func (f *modelFlags) add(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&f.dims, "dim", nil, "bind a free dimension, `NAME=VALUE` (repeatable)")
+	fs.StringArrayVar(&f.shapes, "shape", nil, "give an input's shape, `INPUT=1x3x224x224` (repeatable)")
+	fs.StringVar(&f.inputs, "inputs", "", "`DIR` with input_N.pb tensors in ONNX test-data form, taken as known input values")
+	fs.BoolVar(&f.strict, "strict", false, "exit 1 where something is unknown")
+}
+
+// options turns the flags into analysis options; reading --inputs needs the model.
+func (f *modelFlags) options(m *onnx.Model) (analyzer.Options, error) {
+	opt := analyzer.Options{Dims: map[string]int64{}, Shapes: map[string]op.Shape{}}
+	for _, d := range f.dims {
+		name, text, ok := cutLast(d)
+		v, err := strconv.ParseInt(text, 10, 64)
+		if !ok || err != nil || v < 0 {
+			return opt, misuse("--dim %s: want NAME=VALUE with a whole number of at least 0", d)
+		}
+		opt.Dims[name] = v
+	}
+	for _, d := range f.shapes {
+		name, text, ok := cutLast(d)
+		if !ok {
+			return opt, misuse("--shape %s: want INPUT=1x3x224x224", d)
+		}
+		s, err := parseShape(text)
+		if err != nil {
+			return opt, misuse("--shape %s: %v", d, err)
+		}
+		opt.Shapes[name] = s
+	}
+	if f.inputs != "" {
+		known, err := analyzer.ReadInputs(m, f.inputs)
+		if err != nil {
+			return opt, &codedError{exitInput, fmt.Errorf("--inputs: %w", err)}
+		}
+		opt.Inputs = known
+	}
+	return opt, nil
+}
+
+// cutLast splits at the last '=': names may hold one, values do not.
+func cutLast(s string) (name, value string, ok bool) {
+	i := strings.LastIndexByte(s, '=')
+	if i <= 0 {
+		return "", "", false
+	}
+	return s[:i], s[i+1:], true
+}
+
+// parseShape reads "1x3x224x224"; an extent may also be a name or a formula when separated by commas.
+func parseShape(text string) (op.Shape, error) {
+	if text == "" || text == "scalar" {
+		return op.Shape{}, nil
+	}
+	parts := strings.Split(text, ",")
+	if len(parts) == 1 {
+		parts = strings.Split(text, "x")
+	}
+	s := make(op.Shape, len(parts))
+	for i, p := range parts {
+		d, err := dim.Parse(strings.TrimSpace(p))
+		if err != nil {
+			return nil, fmt.Errorf("extent %d: %v; write names and formulas with commas between extents", i, err)
+		}
+		if v, ok := d.Value(); ok && v < 0 {
+			return nil, fmt.Errorf("extent %d is %d, want at least 0", i, v)
+		}
+		s[i] = d
+	}
+	return s, nil
+}
+
+// loadModel reads a MODEL argument: a path, - for stdin, or zoo:NAME. It returns the name that results carry.
+func loadModel(arg string, stdin io.Reader) (m *onnx.Model, name string, err error) {
+	switch {
+	case arg == "-":
+		m, err = onnx.Read(stdin, "stdin")
+		return m, "-", err
+	case strings.HasPrefix(arg, "zoo:"):
+		m, err = zoo.Build(strings.TrimPrefix(arg, "zoo:"), zoo.None)
+		if err != nil {
+			return nil, arg, &codedError{exitMisuse, err}
+		}
+		return m, arg, nil
+	}
+	m, err = onnx.Open(arg)
+	return m, arg, err
+}
+
+// expandZoo replaces zoo:all by the names of the paper's networks and the others of the zoo.
+func expandZoo(args []string) []string {
+	var out []string
+	for _, a := range args {
+		if a != "zoo:all" {
+			out = append(out, a)
+			continue
+		}
+		for _, n := range zoo.Names() {
+			out = append(out, "zoo:"+n)
+		}
+	}
+	return out
+}
+
+// sortedKeys returns the keys of m in order.
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
