@@ -123,6 +123,7 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 		r.Diagnostics = append(r.Diagnostics, Diagnostic{SeverityWarning, "more", "", fmt.Sprintf("%d more diagnostics are not shown", e.dropped)})
 	}
 	r.external(m)
+	r.noteFree()
 	return r, nil
 }
 

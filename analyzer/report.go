@@ -197,6 +197,14 @@ func (r *Report) bindDefaults(opt Options) {
 	}
 }
 
+// noteFree says which dimensions are left free.
+func (r *Report) noteFree() {
+	if free := r.FreeDims(); len(free) > 0 {
+		r.Diagnostics = append(r.Diagnostics, Diagnostic{SeverityNote, CodeFreeDim, "",
+			fmt.Sprintf("free dimensions: %s; figures that depend on them are formulas, --dim %s=N binds one", strings.Join(free, ", "), free[0])})
+	}
+}
+
 // checkDims refuses a binding for a symbol that the model does not have.
 func (r *Report) checkDims(opt Options) error {
 	for _, name := range slices.Sorted(maps.Keys(opt.Dims)) {

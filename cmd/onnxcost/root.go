@@ -102,11 +102,11 @@ the graph alone.
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				msg := fmt.Sprintf("unknown command %q", args[0])
+				hint := "run 'onnxcost help' for the list"
 				if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-					msg += fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
+					hint = fmt.Sprintf("did you mean %s?", strings.Join(near, " or "))
 				}
-				return misuse("%s Run 'onnxcost help' for the list", msg+".")
+				return misuse("unknown command %q; %s", args[0], hint)
 			}
 			return cmd.Help()
 		},
