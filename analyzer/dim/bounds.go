@@ -148,6 +148,7 @@ func floorRange(p, q Dim) interval {
 		}
 	}
 	y := boundsOf(q)
+	y.lo = max(y.lo, 1) // proven above, where a goal may have led the prover further
 	lo, hi := x.lo, x.hi
 	if lo >= 0 {
 		lo = divideEnd(lo, y.hi)

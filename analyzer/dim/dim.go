@@ -58,8 +58,10 @@ func (d Dim) Sub(o Dim) Dim {
 
 // Mul returns d * o.
 func (d Dim) Mul(o Dim) Dim {
-	if d.e == nil && o.e == nil && int64(int32(d.c)) == d.c && int64(int32(o.c)) == o.c {
-		return Dim{c: d.c * o.c}
+	if d.e == nil && o.e == nil {
+		if p, ok := mulInt(d.c, o.c); ok {
+			return Dim{c: p}
+		}
 	}
 	return mulPoly(d, o)
 }
@@ -164,10 +166,7 @@ func Max(a, b Dim) Dim {
 
 // Equal reports whether d and o have the same canonical form. Two Dims with the same sticky error are equal.
 func (d Dim) Equal(o Dim) bool {
-	if d.c != o.c || (d.e == nil) != (o.e == nil) {
-		return false
-	}
-	return d.e == o.e || compareExpr(d.e, o.e) == 0
+	return d.c == o.c && (d.e == o.e || equalExpr(d.e, o.e))
 }
 
 // Compare orders Dims for sorting: as the terms of a sum are printed, so that constants come last, in ascending order.

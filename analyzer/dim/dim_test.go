@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -37,9 +36,9 @@ func TestCanonical(t *testing.T) {
 		{"floor((h + 2*3 - 7)/2) + 1", "floor((h + 1)/2)"},
 		{"floor(-x/2)", "-x + floor(x/2)"},
 		{"floor(x/-2)", "-x + floor(x/2)"},
-		{"floor((4*x + 6)/8)", "floor((2*x + 3)/4)"},
-		{"floor((2*x + 3)/4)", "floor((2*x + 3)/4)"},
-		{"floor((2*x + 1)/4)", "floor((2*x + 1)/4)"},
+		{"floor((2*x + 1)/4)", "floor(x/2)"},
+		{"floor((4*x + 2)/(8*y))", "floor(x/(2*y))"},
+		{"floor((4*x + 2)/(8*y - 4*z))", "floor((2*x + 1)/(4*y - 2*z))"},
 		{"floor((4*x + 7)/8)", "floor((x + 1)/2)"},
 		{"floor(x*y/(x*z))", "floor(y/z)"},
 		{"floor((x*y + y)/(2*y))", "floor((x + 1)/2)"},
@@ -60,7 +59,7 @@ func TestCanonical(t *testing.T) {
 		{"floor(a/2 + b/3)", "floor((3*a + 2*b)/6)"},
 		{"floor(a/b/c)", "floor(a/(b*c))"},
 		{"ceil(x/2)", "floor((x + 1)/2)"},
-		{"ceil(x/-2)", "-floor(x/2)"},
+		{"ceil(x/-2)", "-x + floor((x + 1)/2)"},
 		{"ceil(b*h/h)", "b"},
 		{"ceil(a/(b - c))", "-floor(-a/(b - c))"},
 		{"mod(4*x, 2)", "0"},
@@ -86,7 +85,7 @@ func TestCanonical(t *testing.T) {
 		{"min(x%8, 7)", "x - 8*floor(x/8)"},
 		{"max(min(seq, 4) - seq, 0)", "0"},
 		{"max(y//x*x, y)", "y"},
-		{"Max(1, s0 - 1) + Min(s0, 2)", "max(s0, 2) + min(s0, 2) - 1"},
+		{"Max(1, s0 - 1) + Min(s0, 2)", "min(s0, 2) + max(s0, 2) - 1"},
 		// names
 		{`"batch-size" * "min"`, `"batch-size"*"min"`},
 		{`a.b_1 + "a b" + "overflow" + "1st"`, `"1st" + "a b" + a.b_1 + "overflow"`},
@@ -203,16 +202,10 @@ func TestBounds(t *testing.T) {
 		{"x % y", "0", free},
 		{"x - floor(x/2)", "1", free},
 		{"max(min(seq, 9) - 3, 0)", "0", "6"},
-		{"x^2 - 4*x + 5", "-1 or more", free},
+		{"x^2 - 4*x + 5", free, free}, // is at least 1, which is not found
 		{"9223372036854775807*x*y", "9223372036854775806", free},
 	} {
 		lo, hi, loOK, hiOK := parse(t, c.formula).Bounds()
-		if strings.Contains(c.lo, "more") { // provable in principle; only that it is not wrong counts
-			if loOK && lo > 1 {
-				t.Errorf("%s: lower bound %d is wrong", c.formula, lo)
-			}
-			continue
-		}
 		text := func(v int64, ok bool) string {
 			if !ok {
 				return free

@@ -176,6 +176,11 @@ func compare(a, b Dim) int {
 	return cmp.Compare(a.c, b.c)
 }
 
+// equalExpr reports whether a and b, of which at most one is nil, are the same form.
+func equalExpr(a, b *expr) bool {
+	return a != nil && b != nil && compareExpr(a, b) == 0
+}
+
 func compareExpr(a, b *expr) int {
 	if a == b {
 		return 0

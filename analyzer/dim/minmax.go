@@ -43,7 +43,7 @@ func extremum(k kind, args []Dim) Dim {
 }
 
 // flatten replaces f*min(a, b) + r among the arguments of a minimum by f*a + r and f*b + r, where f >= 0; and likewise
-// for the maximum. It returns args where that would make too many of them.
+// for the maximum. It returns args where that makes too many or too large ones.
 func flatten(k kind, args []Dim) []Dim {
 	var flat []Dim
 	for i, d := range args {
@@ -56,7 +56,11 @@ func flatten(k kind, args []Dim) []Dim {
 			return args
 		}
 		for _, arg := range inner.args {
-			flat = append(flat, arg.Mul(outer).Add(rest))
+			part := arg.Mul(outer).Add(rest)
+			if part.failed() {
+				return args
+			}
+			flat = append(flat, part)
 		}
 	}
 	return flat

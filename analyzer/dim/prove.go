@@ -49,11 +49,11 @@ func boundsOf(d Dim) interval {
 // lower returns a lower bound of d, or unboundedBelow. It stops at the first that reaches goal.
 func (pr *prover) lower(d Dim, goal int64) int64 {
 	best := intervalOf(d).lo
-	if d.e == nil || best >= goal || pr.work < d.e.size || !pr.promising(d) {
+	if d.e == nil || best >= goal || pr.work < d.e.size || !promising(d) {
 		return best
 	}
 	pr.work -= d.e.size
-	best = max(best, pr.shifted(d))
+	best = max(best, shifted(d))
 	if best >= goal {
 		return best
 	}
@@ -61,7 +61,7 @@ func (pr *prover) lower(d Dim, goal int64) int64 {
 }
 
 // promising reports whether terms of d can compensate one another, so that more than intervalOf is to be had.
-func (pr *prover) promising(d Dim) bool {
+func promising(d Dim) bool {
 	terms := d.e.terms
 	for i := range terms {
 		if terms[i].coef < 0 {
@@ -79,7 +79,7 @@ func (pr *prover) promising(d Dim) bool {
 // shifted replaces every atom by its least value plus a new non-negative unknown: seq^2 - seq becomes u^2 + u, where no
 // coefficient is negative and so the constant is a lower bound. An atom that occurs in negative terms only is replaced by
 // its greatest value less such an unknown.
-func (pr *prover) shifted(d Dim) int64 {
+func shifted(d Dim) int64 {
 	terms := d.e.terms
 	if terms[0].deg < 2 || terms[0].deg > maxShiftDegree || len(terms) > maxShiftTerms {
 		return unboundedBelow // for degree 1 the interval is the best bound already

@@ -187,7 +187,7 @@ func checkInvariants(t *testing.T, d Dim) {
 // TestRandomExpressions compares Dims with the same expressions in big integers, at many bindings; and on the way, with
 // what is provable about them, their texts, partial bindings and substitutions.
 func TestRandomExpressions(t *testing.T) {
-	trees, envs := 6000, 12
+	trees, envs := 4000, 12
 	if testing.Short() {
 		trees = 1000
 	}
@@ -326,7 +326,7 @@ func (t *tree) simple(insideExtremum bool) bool {
 // TestRearranged checks that one function written in two ways has one canonical text: always for simple expressions, and
 // nearly always for any, whose nested extrema need proofs that are not always found.
 func TestRearranged(t *testing.T) {
-	wanted := 30000
+	wanted := 20000
 	if testing.Short() {
 		wanted = 3000
 	}
