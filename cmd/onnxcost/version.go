@@ -12,7 +12,7 @@ func newVersion(s streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of onnxcost and of Go",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			version, revision := "devel", ""
 			if info, ok := debug.ReadBuildInfo(); ok {

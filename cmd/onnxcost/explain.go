@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"github.com/onnxcost/onnxcost/analyzer"
+)
+
+func newExplain(s streams) *cobra.Command {
+	names := func() []string {
+		var out []string
+		for _, m := range analyzer.Metrics() {
+			out = append(out, m.Name)
+		}
+		return out
+	}
+	return &cobra.Command{
+		Use:     "explain METRIC",
+		Short:   "Say exactly what a figure means",
+		Example: "  onnxcost explain peak_activation_bytes",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return misuse("explain: want one metric of %s", strings.Join(names(), ", "))
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			m, ok := analyzer.Explain(args[0])
+			if !ok {
+				return misuse("explain %s: no such metric; there are %s", args[0], strings.Join(names(), ", "))
+			}
+			return renderMetric(s, m)
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return names(), cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+}
+
+func renderMetric(s streams, m analyzer.Metric) error {
+	const width = 100
+	out := fmt.Sprintf("%s (%s)\n\n%s\n", m.Name, m.Unit, text.WrapSoft(m.Definition, width))
+	for _, part := range []struct{ title, body string }{{"formula", m.Formula}, {"elsewhere", m.Differs}} {
+		if part.body != "" {
+			out += "\n" + text.WrapSoft(part.title+": "+part.body, width) + "\n"
+		}
+	}
+	for _, line := range strings.Split(strings.TrimSuffix(out, "\n"), "\n") {
+		if _, err := fmt.Fprintln(s.out, strings.TrimRight(line, " ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
