@@ -347,7 +347,7 @@ func (d *decoder) quantity(n *node, q *Quantity, path string, f field) {
 	switch n.kind {
 	case kindText, kindNumber:
 	default:
-		d.add(n.pos, path, "want %s, have %s", f.dim.wanted(), n.describe())
+		d.add(n.pos, path, "%s, have %s", f.dim.wanted(), n.describe())
 		return
 	}
 	v, err := ParseQuantity(n.text, f.dim)

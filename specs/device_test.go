@@ -382,3 +382,10 @@ func TestYAMLBehindOneFile(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkLoadDevice(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		builtin(b, "h100-sxm")
+	}
+}
