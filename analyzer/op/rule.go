@@ -137,21 +137,25 @@ var table = sync.OnceValue(func() map[ruleKey][]*Rule {
 // ruleFiles lists the rows of every file of rules.
 func ruleFiles() [][]Rule {
 	return [][]Rule{
+		attentionRules,
+		bitCastRules,
 		containerRules,
 		controlRules,
-		attentionRules,
 		convRules,
 		convSpecialRules,
 		dynamicRules,
-		elementwiseRules,
 		einsumRules,
+		elementwiseRules,
 		gatherRules,
+		imageDecoderRules,
 		imageRules,
-		matmulRules,
+		legacyRules,
 		matmulQuantRules,
+		matmulRules,
+		mlRules,
 		movementRules,
-		normRules,
 		normLayerRules,
+		normRules,
 		padRules,
 		poolRules,
 		quantRules,
@@ -162,8 +166,9 @@ func ruleFiles() [][]Rule {
 		rnnRules,
 		scatterRules,
 		shapeRules,
-		trainingRules,
 		signalRules,
+		stringRules,
+		trainingRules,
 	}
 }
 
