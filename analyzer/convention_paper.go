@@ -15,7 +15,8 @@ var paperConvention = Convention{
 	Title:  "torch-opCounter, as used for arXiv:1605.07678",
 	Source: "torch-opCounter, src/profiler.lua, mid-2016",
 	Note: "2 per multiply-accumulate of a convolution as if it had one group, and 1 per output element for a bias whether it has " +
-		"one or not (both until July 2017); fully connected layers 2 per weight and 1 per bias; ReLU 1 per element, LogSoftMax 3, " +
+		"one or not (both until July 2017), except that a depthwise convolution, which Torch wrote as parallel layers, counts one " +
+		"channel for each; fully connected layers 2 per weight and 1 per bias; ReLU 1 per element, LogSoftMax 3, " +
 		"an addition of k activations k per element; a pooling window k² per output position, of one channel only (until October " +
 		"2016) and never rounding up. BatchNormalization counts 0 (\"can be squashed\"). The tool stopped at modules that it had no " +
 		"handler for: LRN, SoftMax and PReLU, all in the paper's networks, and transposed or dilated convolutions. The published " +
@@ -39,13 +40,19 @@ var paperConvention = Convention{
 	},
 }
 
-// paperConv: Cout·OH·OW·(2·kh·kw·Cin + 1), Cin being all channels of the input. Images only.
+// paperConv: Cout·OH·OW·(2·kh·kw·Cin + 1), Cin being all channels of the input. A depthwise convolution (one input
+// channel a group) is the exception: Torch wrote it as parallel layers of one channel each, which the tool saw one by
+// one; the stem of the paper's GoogLeNet is made so. Images only.
 func paperConv(x *execution) dim.Dim {
 	in, w := shapeOf(x.Input(0)), shapeOf(x.Input(1))
 	if len(in) != 4 || len(w) != 4 {
 		return dim.Dim{}
 	}
-	perOutput := dim.Prod(w[2], w[3], in[1]).MulInt(2).AddInt(1)
+	channels := in[1]
+	if w[1].Is(1) {
+		channels = w[1]
+	}
+	perOutput := dim.Prod(w[2], w[3], channels).MulInt(2).AddInt(1)
 	return elementsOf(x.output()).Mul(perOutput)
 }
 

@@ -122,6 +122,9 @@ func TestConventions(t *testing.T) {
 			counts{"ours": 12960, "torch": 25920, "fvcore": 12960, "thop": 12960, "onnx-tool": 14040, "paper": 1080 * 73}},
 		{"conv without bias", single(13, "Conv", window, act(2, 6, 9, 10), weight(12, 2, 3, 2)),
 			counts{"ours": 12960, "torch": 25920, "fvcore": 12960, "thop": 12960, "onnx-tool": 12960, "paper": 1080 * 73}},
+		// 4·9 = 36 outputs of 9 products; paper: 2·9 and a bias, for Torch's parallel layers
+		{"depthwise conv", single(13, "Conv", attrs(integerAttr("group", 4)), act(1, 4, 5, 5), weight(4, 1, 3, 3)),
+			counts{"ours": 324, "torch": 648, "fvcore": 324, "thop": 324, "onnx-tool": 324, "paper": 36 * 19}},
 		{"conv in one axis", single(13, "Conv", nil, act(1, 4, 10), weight(8, 4, 3)), // 64 outputs of 12 products; paper knows images
 			counts{"ours": 768, "torch": 1536, "fvcore": 768, "thop": 768, "onnx-tool": 768}},
 		// Input 2·4·30, output 2·6·120 = 1440. Input view: 240 elements times 3·2·2. thop: 1440·(4/2)·4; onnx-tool: 1440·3·4.
