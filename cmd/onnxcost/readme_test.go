@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files, scripts and the README's outputs")
+
+// TestReadme runs the commands of the README's console blocks and compares what they print with what stands there.
+// Only onnxcost commands run; with -update the README is rewritten.
+func TestReadme(t *testing.T) {
+	const path = "../../README.md"
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	var out strings.Builder
+	ran := 0
+	for i, block := range strings.Split(string(data), "```") {
+		if i > 0 {
+			out.WriteString("```")
+		}
+		if i%2 == 0 || !strings.HasPrefix(block, "console\n") {
+			out.WriteString(block)
+			continue
+		}
+		got, n := runConsole(t, block)
+		ran += n
+		out.WriteString(got)
+	}
+	if ran == 0 {
+		t.Fatal("the README shows no onnxcost command")
+	}
+	if out.String() == string(data) {
+		return
+	}
+	if *update {
+		if err := os.WriteFile(readmePath(t), []byte(out.String()), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Errorf("the README's outputs are not what the commands print (go test ./cmd/onnxcost -run Readme -update rewrites them):\n%s",
+		cmp.Diff(string(data), out.String()))
+}
+
+var startDir, _ = os.Getwd()
+
+func readmePath(t *testing.T) string {
+	t.Helper()
+	return startDir + "/../../README.md"
+}
+
+// runConsole re-runs a block: a line "$ onnxcost …" is a command, the lines up to the next one its output.
+func runConsole(t *testing.T, block string) (rerun string, ran int) {
+	t.Helper()
+	var out strings.Builder
+	out.WriteString("console\n")
+	lines := strings.Split(strings.TrimPrefix(block, "console\n"), "\n")
+	keep := true // output of commands that are not ours stays
+	for i, line := range lines {
+		if !strings.HasPrefix(line, "$ ") {
+			if keep && i < len(lines)-1 {
+				out.WriteString(line + "\n")
+			}
+			continue
+		}
+		out.WriteString(line + "\n")
+		args := strings.Fields(strings.TrimPrefix(line, "$ "))
+		if keep = args[0] != "onnxcost"; keep {
+			continue
+		}
+		ran++
+		var stdout, stderr bytes.Buffer
+		code := run(args[1:], strings.NewReader(""), &stdout, &stderr)
+		out.WriteString(stdout.String() + stderr.String())
+		if code != 0 {
+			fmt.Fprintf(&out, "exit status %d\n", code)
+		}
+	}
+	return out.String(), ran
+}
