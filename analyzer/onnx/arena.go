@@ -122,16 +122,21 @@ func (t *blocks) copy(b []byte) []byte {
 // first.
 type text struct {
 	blocks
-	recent [1024]string
+	recent []string
 }
 
-const textRecent = 128 // longer strings rarely recur
+const (
+	recentSmall  = 64 // entries, for files of less than recentFile bytes
+	recentLarge  = 1024
+	recentFile   = 16 << 10
+	recentLength = 128 // longer strings rarely recur
+)
 
 func (t *text) add(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	if len(b) > textRecent {
+	if len(b) > recentLength {
 		return t.make(b)
 	}
 	slot := &t.recent[textHash(b)%uint64(len(t.recent))]

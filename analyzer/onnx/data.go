@@ -58,21 +58,21 @@ func (o *Optional) Empty() bool {
 // Bytes that are a tensor can hardly be told from bytes of another message: take the kind from the model's inputs.
 func ReadTensor(data []byte) (*Tensor, error) {
 	t := new(Tensor)
-	d := decoder{data: data}
+	d := newDecoder(data, "")
 	return t, asError(d.tensor(t, span{0, len(data)}))
 }
 
 // ReadSequence decodes a SequenceProto, under ReadTensor's conditions.
 func ReadSequence(data []byte) (*Sequence, error) {
 	s := new(Sequence)
-	d := decoder{data: data}
+	d := newDecoder(data, "")
 	return s, asError(d.sequence(s, span{0, len(data)}))
 }
 
 // ReadOptional decodes an OptionalProto, under ReadTensor's conditions.
 func ReadOptional(data []byte) (*Optional, error) {
 	o := new(Optional)
-	d := decoder{data: data}
+	d := newDecoder(data, "")
 	return o, asError(d.optional(o, span{0, len(data)}))
 }
 

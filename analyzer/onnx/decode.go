@@ -26,6 +26,17 @@ type decoder struct {
 	pairs   slab[StringPair]
 }
 
+// newDecoder returns a decoder of data; path is for messages.
+func newDecoder(data []byte, path string) *decoder {
+	d := &decoder{data: data, path: path}
+	entries := recentLarge
+	if len(data) < recentFile {
+		entries = recentSmall
+	}
+	d.text.recent = make([]string, entries)
+	return d
+}
+
 // tally counts records by field number, up to the highest number of a list.
 type tally [graphMetadata + 1]int
 

@@ -203,9 +203,9 @@ func TestFormatErrors(t *testing.T) {
 	node := func(records ...[]byte) []byte { return record(graphNode, records...) }
 	relu := node(text8(nodeOpType, "Relu"))
 	graph := func(records ...[]byte) []byte { return join(varint(modelIRVersion, 8), record(modelGraph, records...)) }
-	truncated := func(num protowire.Number, want, have int) []byte {
+	truncated := func(num protowire.Number, want uint64, have int) []byte {
 		b := protowire.AppendTag(nil, num, protowire.BytesType)
-		return append(protowire.AppendVarint(b, uint64(want)), make([]byte, have)...)
+		return append(protowire.AppendVarint(b, want), make([]byte, have)...)
 	}
 	deepGraph := record(modelGraph, nested(maxDepth, nil, attrG, nodeAttribute, graphNode))
 	deepType := record(modelGraph, record(graphInput, record(valueType, nested(maxDepth, nil, elemTypeElem, typeSequence))))

@@ -19,21 +19,29 @@ import (
 //
 // Protobuf's own implementations refuse files above 2 GiB; the writer does not.
 func Encode(w io.Writer, m *Model) error {
-	return encode(w, func(e *encoder) { e.model(m) })
+	b := bufio.NewWriterSize(w, 64<<10)
+	if err := encode(b, func(e *encoder) { e.model(m) }); err != nil {
+		return err
+	}
+	return b.Flush()
 }
 
 // Marshal returns m as an ONNX file.
 func Marshal(m *Model) ([]byte, error) {
-	var b bytes.Buffer
-	err := Encode(&b, m)
-	return b.Bytes(), err
+	return marshal(func(e *encoder) { e.model(m) })
 }
 
 // MarshalTensor returns t as a TensorProto, the form that ReadTensor reads.
 func MarshalTensor(t *Tensor) ([]byte, error) {
+	return marshal(func(e *encoder) { e.tensor(t) })
+}
+
+func marshal(walk func(*encoder)) ([]byte, error) {
 	var b bytes.Buffer
-	err := encode(&b, func(e *encoder) { e.tensor(t) })
-	return b.Bytes(), err
+	if err := encode(&b, walk); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // WriteFile writes m to path. The file appears under its name only when it is complete, so m may be a model that was
@@ -66,28 +74,33 @@ func WriteFile(path string, m *Model) error {
 }
 
 // encode runs walk twice over one encoder: first to learn the size of each message, then to write.
-func encode(w io.Writer, walk func(*encoder)) error {
+func encode(w buffer, walk func(*encoder)) error {
 	e := encoder{sizing: true}
 	walk(&e)
 	if e.err != nil {
 		return e.err
 	}
-	e.sizing, e.n = false, 0
-	e.w = bufio.NewWriterSize(w, 64<<10)
-	walk(&e)
-	if e.err != nil {
-		return e.err
+	if b, ok := w.(*bytes.Buffer); ok && e.n <= math.MaxInt32 {
+		b.Grow(int(e.n))
 	}
-	return e.w.Flush()
+	e.sizing, e.w = false, w
+	walk(&e)
+	return e.err
+}
+
+// buffer is a *bytes.Buffer or a *bufio.Writer.
+type buffer interface {
+	io.Writer
+	io.StringWriter
 }
 
 // encoder writes messages whose nested lengths must be known before their content. The same walk over the model is
 // made twice: while sizing it only counts, and records the size of each nested message in the order of their
 // beginnings; then it writes and takes the sizes in that order.
 type encoder struct {
-	w      *bufio.Writer
+	w      buffer
 	sizing bool
-	n      uint64   // bytes so far
+	n      uint64   // bytes so far, while sizing
 	sizes  []uint64 // of nested messages
 	next   int      // in sizes, while writing
 	depth  int

@@ -91,7 +91,7 @@ func textKind(data []byte) string {
 
 // isTensor reports whether data is a TensorProto with a type of the standard and values that fit type and dims.
 func isTensor(data []byte) bool {
-	d := decoder{data: data}
+	d := newDecoder(data, "")
 	t := new(Tensor)
 	if d.tensor(t, span{0, len(data)}) != nil || !t.DType.Known() {
 		return false

@@ -31,12 +31,9 @@ func Open(path string) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	d := decoder{
-		data: data,
-		path: path,
-		file: &source{path: path, size: info.Size(), modTime: info.ModTime()},
-		ext:  &resolver{model: path},
-	}
+	d := newDecoder(data, path)
+	d.file = &source{path: path, size: info.Size(), modTime: info.ModTime()}
+	d.ext = &resolver{model: path}
 	m, err := d.mappedModel()
 	if e := unmap(); err == nil && e != nil {
 		return nil, fmt.Errorf("%s: %w", path, e)
@@ -60,8 +57,7 @@ func Decode(data []byte, name string) (*Model, error) {
 	if len(data) == 0 {
 		return nil, emptyFile(name)
 	}
-	d := decoder{data: data, path: name}
-	return d.wholeFile()
+	return newDecoder(data, name).wholeFile()
 }
 
 // mappedModel decodes mapped bytes. Where the file shrinks meanwhile, touching the pages that are gone raises a memory

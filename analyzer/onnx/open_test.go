@@ -160,7 +160,8 @@ func TestShrinkingFile(t *testing.T) {
 		if err := os.Truncate(path, left); err != nil {
 			t.Fatal(err)
 		}
-		d := decoder{data: mapped, path: "m.onnx", file: &source{path: path}}
+		d := newDecoder(mapped, "m.onnx")
+		d.file = &source{path: path}
 		m, err := d.mappedModel()
 		var format *FormatError
 		if m != nil || !errors.As(err, &format) || err.Error() != "m.onnx: changed while it was being read" {
