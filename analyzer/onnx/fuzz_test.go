@@ -15,12 +15,8 @@ func small(t testing.TB) [][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	layer, err := Marshal(transformer(1, 64, true))
-	if err != nil {
-		t.Fatal(err)
-	}
 	return [][]byte{
-		all, layer,
+		all,
 		modelWith(varint(attrInts, 1), record(attrInts, packedVarints(-2, 300)), fixed32(attrFloats, 1.5)),
 		modelWith(record(attrT, varint(tensorDims, 2), varint(tensorDType, 1), fixed32(tensorFloat, 1), text8(tensorName, "x"), fixed32(tensorFloat, 2))),
 		modelWith(record(attrT, varint(tensorDType, 22), varint(tensorDims, 3), record(tensorInt32, packedVarints(0x71, 1)))),

@@ -178,7 +178,7 @@ func TestBeyond2GiB(t *testing.T) {
 	if testing.Short() || runtime.GOOS != "linux" || ^uint(0)>>32 == 0 {
 		t.Skip("needs sparse files and 64 bits")
 	}
-	const weights = 3 << 30
+	const weights = int64(3) << 30
 	big := make([]byte, InlineLimit+8)
 	copy(big[InlineLimit:], "the end.")
 	m := &Model{Graph: &Graph{
