@@ -16,7 +16,7 @@ var torchConvention = Convention{
 		"pooling count 0. A transposed convolution is counted over its input's extents. A matrix times a vector counts 0: mv and dot " +
 		"have no formula. Recurrent layers count 0, as the fused kernels of cuDNN and oneDNN do; PyTorch's unfused CPU path for RNN " +
 		"and GRU would show their matrix products. Causal attention is counted in full. Until 2026 attention on the CPU, a kernel of " +
-		"its own, counted 0 in the tool. Quantised operators have no formula. Folding BatchNormalization into a convolution changes " +
+		"its own, counted 0 in the tool. Quantised operators have no formula, so they count 0. Folding BatchNormalization into a convolution changes " +
 		"nothing here.",
 	rules: countRules{
 		"Conv":          perMAC(2),
@@ -27,11 +27,12 @@ var torchConvention = Convention{
 		"Attention":     perMAC(2),
 
 		// what runtimes write for the operators above
-		"com.microsoft.FusedConv":          perMAC(2),
-		"com.microsoft.FusedGemm":          perMAC(2),
-		"com.microsoft.FusedMatMul":        perMAC(2),
-		"com.microsoft.Attention":          perMAC(2),
-		"com.microsoft.MultiHeadAttention": perMAC(2),
+		"com.microsoft.FusedConv":           perMAC(2),
+		"com.microsoft.FusedGemm":           perMAC(2),
+		"com.microsoft.FusedMatMul":         perMAC(2),
+		"com.microsoft.Attention":           perMAC(2),
+		"com.microsoft.MultiHeadAttention":  perMAC(2),
+		"com.microsoft.GroupQueryAttention": perMAC(2),
 	},
 }
 

@@ -133,6 +133,10 @@ func TestConventions(t *testing.T) {
 		{"integer conv", single(13, "ConvInteger", nil, act(1, 2, 4, 4).of(onnx.Uint8), weight(3, 2, 3, 3).of(onnx.Uint8)), // 12 outputs of 18
 			counts{"ours": 216, "onnx-tool": 216}},
 
+		{"quantised conv with bias", single(13, "QLinearConv", nil, act(1, 2, 4, 4).of(onnx.Uint8), weight(), weight().of(onnx.Uint8),
+			weight(3, 2, 3, 3).of(onnx.Uint8), weight(), weight().of(onnx.Uint8), weight(), weight().of(onnx.Uint8), weight(3).of(onnx.Int32)),
+			counts{"ours": 216, "onnx-tool": 228}},
+
 		{"gemm with bias", single(13, "Gemm", attrs(integerAttr("transB", 1)), act(3, 5), weight(7, 5), weight(7)), // 21 outputs of 5
 			counts{"ours": 105, "torch": 210, "fvcore": 105, "thop": 105, "onnx-tool": 126, "paper": 231}},
 		{"gemm without bias", single(13, "Gemm", nil, act(3, 5), weight(5, 7)),
@@ -149,6 +153,13 @@ func TestConventions(t *testing.T) {
 			counts{"ours": 35, "torch": 70, "fvcore": 35, "thop": 35, "onnx-tool": 35, "paper": 70}},
 		{"einsum", single(13, "Einsum", attrs(text("equation", "bij,bjk->bik")), act(2, 3, 5), act(2, 5, 7)),
 			counts{"ours": 210, "torch": 420, "fvcore": 210, "onnx-tool": 210}},
+
+		{"quantised product", single(13, "QLinearMatMul", nil, act(2, 3, 5).of(onnx.Uint8), weight(), weight().of(onnx.Uint8),
+			weight(5, 7).of(onnx.Uint8), weight(), weight().of(onnx.Uint8), weight(), weight().of(onnx.Uint8)),
+			counts{"ours": 210, "onnx-tool": 210}},
+		{"dequantisation", single(13, "DequantizeLinear", nil, act(2, 3).of(onnx.Uint8), weight()), counts{"onnx-tool": 12}},
+		// 2 heads, 3 queries, 5 keys of 4, values of 6: 2·3·5·(4+6)
+		{"attention", single(23, "Attention", nil, act(1, 2, 3, 4), act(1, 2, 5, 4), act(1, 2, 5, 6)), counts{"ours": 300, "torch": 600}},
 
 		{"batch normalisation", single(13, "BatchNormalization", nil, image, weight(3), weight(3), weight(3), weight(3)),
 			counts{"fvcore": 240, "thop": 480, "onnx-tool": 120 * 31}},
