@@ -155,8 +155,8 @@ func (n Num) provablyDifferent(o Num) bool {
 	return known && s != 0
 }
 
-// rational returns the element as numerator over a positive denominator. Only floats that are dyadic fractions with
-// a small denominator have one.
+// rational returns the element as numerator over a positive denominator. A float has one where it is a dyadic fraction
+// with a small denominator, or single precision of a simple fraction (1/3, 0.7), which is then what the exporter meant.
 func (n Num) rational() (num dim.Dim, den int64, ok bool) {
 	switch n.kind {
 	case numInt:
@@ -169,12 +169,41 @@ func (n Num) rational() (num dim.Dim, den int64, ok bool) {
 				return dim.Const(int64(v)), den, true
 			}
 		}
-		// a reciprocal such as 1/3 that an exporter has rounded: exact only when the inverse is integral
-		if inv := 1 / n.f; n.f != 0 && math.Abs(inv-math.Round(inv)) <= 0x1p-23*math.Abs(inv) && math.Abs(inv) < 1<<20 && inv > 0 {
-			return dim.Const(1), int64(math.Round(inv)), true
-		}
+		p, q, ok := simpleFraction(n.f)
+		return dim.Const(p), q, ok
 	}
 	return dim.Dim{}, 0, false
+}
+
+// maxDenominator bounds the fractions that a float is taken for; beyond it most floats would be near one by chance.
+const maxDenominator = 1000
+
+// simpleFraction finds p/q with the smallest q that rounds to f in single precision, by continued fractions. A
+// reciprocal 1/q may have a larger q.
+func simpleFraction(f float64) (p, q int64, ok bool) {
+	near := func(x float64) bool { return math.Abs(x-f) <= 0x1p-24*math.Abs(f) }
+	if r := math.Round(1 / f); f != 0 && math.Abs(r) < 1<<20 && r > 0 && near(1/r) {
+		return 1, int64(r), true
+	}
+	if math.IsNaN(f) || math.Abs(f) >= 1<<20 || f == 0 {
+		return 0, 0, false
+	}
+	p0, q0, p1, q1 := int64(1), int64(0), int64(math.Floor(f)), int64(1) // the last two convergents
+	for rest := f - math.Floor(f); rest > 1e-12; {
+		a := math.Floor(1 / rest)
+		if a > maxDenominator {
+			break
+		}
+		p0, q0, p1, q1 = p1, q1, int64(a)*p1+p0, int64(a)*q1+q0
+		if q1 > maxDenominator {
+			break
+		}
+		if near(float64(p1) / float64(q1)) {
+			return p1, q1, true
+		}
+		rest = 1/rest - a
+	}
+	return 0, 0, false
 }
 
 // ratio makes num/den, a plain float or integer-valued rational where it can.

@@ -256,6 +256,7 @@ type fixpoint struct {
 	body    *Body
 	carried []*Value
 	varying []map[int]bool // per carried value, the axes with a fresh extent
+	widened []map[int]bool // and those that have taken the larger of two extents
 }
 
 // maxRounds bounds the inferences: an axis varies or not, so few are enough for any ordinary body.
@@ -263,7 +264,7 @@ const maxRounds = 16
 
 func (f *fixpoint) run() error {
 	f.carried = make([]*Value, len(f.initial))
-	f.varying = make([]map[int]bool, len(f.initial))
+	f.varying, f.widened = make([]map[int]bool, len(f.initial)), make([]map[int]bool, len(f.initial))
 	for i, v := range f.initial {
 		f.carried[i] = &Value{}
 		f.carried[i].SetType(v)
@@ -272,7 +273,7 @@ func (f *fixpoint) run() error {
 			v.Elems()
 			f.carried[i].Data = v.Data
 		}
-		f.varying[i] = map[int]bool{}
+		f.varying[i], f.widened[i] = map[int]bool{}, map[int]bool{}
 	}
 	for range maxRounds {
 		var err error
@@ -314,7 +315,12 @@ func (f *fixpoint) keep(i int, out *Value) bool {
 	case v.Ranked:
 		next.Shape = append(Shape{}, v.Shape...)
 		for a, d := range v.Shape {
-			if !f.varying[i][a] && !d.Equal(out.Shape[a]) {
+			switch {
+			case f.varying[i][a] || d.Equal(out.Shape[a]):
+			case !f.widened[i][a] && dim.Max(d, out.Shape[a]).Equal(out.Shape[a]): // one trip may have broadcast it
+				f.widened[i][a] = true
+				next.Shape[a] = out.Shape[a]
+			default:
 				f.varying[i][a] = true
 				next.Shape[a] = f.Fresh(fmt.Sprintf("loop_%d_%d", i, a), dim.Dim{})
 			}

@@ -100,8 +100,8 @@ func linearColumns(c *Call) int64 {
 	return n
 }
 
-// linearWork: rows × features × outputs multiply-accumulates, as many outputs as the coefficients have rows.
-func linearWork(c *Call) Work {
+// linearModelWork: rows × features × outputs multiply-accumulates, as many outputs as the coefficients have rows.
+func linearModelWork(c *Call) Work {
 	rows, features, known, err := wantRows(c)
 	if !known || err != nil {
 		return Work{}
@@ -270,8 +270,8 @@ var mlRules = []Rule{
 	mlRule("FeatureVectorizer", featureVectorizerShape, noWork, "copies its inputs"),
 	mlRule("Imputer", sameShape, perOutput(1, 0), "a comparison per element"),
 	mlRule("LabelEncoder", labelEncoderShape, perOutput(1, 0), lookUpDoc),
-	mlRule("LinearClassifier", classifierShape(linearColumns), linearWork, "rows·features·scores MACs; the post-transform is not counted"),
-	mlRule("LinearRegressor", regressorShape(targets("targets")), linearWork, "rows·features·targets MACs; the post-transform is not counted"),
+	mlRule("LinearClassifier", classifierShape(linearColumns), linearModelWork, "rows·features·scores MACs; the post-transform is not counted"),
+	mlRule("LinearRegressor", regressorShape(targets("targets")), linearModelWork, "rows·features·targets MACs; the post-transform is not counted"),
 	mlRule("Normalizer", sameShapeAs(onnx.Float32), perOutput(2, 1), "a norm (2 operations) and a division per element"),
 	mlRule("OneHotEncoder", oneHotEncoderShape, perOutput(1, 0), "a comparison per output element"),
 	mlRule("SVMClassifier", classifierShape(svmColumns), svmWork, "a dot product with each support vector; votes and probabilities are not counted"),

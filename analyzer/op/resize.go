@@ -31,7 +31,7 @@ func scaledExtent(d dim.Dim, scale Num) (dim.Dim, bool) {
 			return dim.Dim{}, false
 		}
 	}
-	num, den, ok := scale.rational()
+	num, den, ok := scale.rational() // for simple fractions floor(n·p/q) is what single precision gives
 	if !ok {
 		return dim.Dim{}, false
 	}
@@ -169,31 +169,34 @@ func resizeTo(c *Call, s Shape, resized []int, sizes []Num) error {
 		}
 		return nil
 	}
-	// not_larger: the least of the scales; not_smaller: the greatest
-	scale, known := 0.0, true
-	for i, a := range resized {
-		size, ok1 := sizes[i].Float64()
-		extent, ok2 := s[a].Value()
-		known = known && ok1 && ok2 && extent > 0
-		if !known {
-			break
-		}
-		r := size / float64(extent)
-		if i == 0 || (policy == "not_larger") == (r < scale) {
-			scale = r
-		}
+	// not_larger takes the least of the scales size/extent, not_smaller the greatest. Rounding keeps their order, so the
+	// extent is the least or greatest of what each scale alone would give: floor(extent·size/own + 1/2).
+	pick := dim.Max
+	if policy == "not_larger" {
+		pick = dim.Min
 	}
-	for i, a := range resized {
-		if known {
-			n, _ := s[a].Value()
-			s[a] = dim.Const(int64(math.Floor(scale*float64(n) + 0.5)))
-			continue
+	own := append(Shape{}, s...)
+	for _, a := range resized {
+		var best dim.Dim
+		known := true
+		for i, b := range resized {
+			size, ok := sizes[i].Dim()
+			if known = known && ok && !own[b].Is(0); !known {
+				break
+			}
+			d := size
+			if b != a {
+				d = own[a].Mul(size).MulInt(2).Add(own[b]).FloorDiv(own[b].MulInt(2))
+			}
+			if i == 0 {
+				best = d
+			} else {
+				best = pick(best, d)
+			}
 		}
-		var upper dim.Dim
-		if d, ok := sizes[i].Dim(); ok && policy == "not_larger" {
-			upper = d
+		if s[a] = best; !known {
+			s[a] = c.Fresh(fmt.Sprintf("resize_%d", a), dim.Dim{})
 		}
-		s[a] = c.Fresh(fmt.Sprintf("resize_%d", a), upper)
 	}
 	return nil
 }
@@ -212,23 +215,22 @@ func resizeWork(c *Call) Work {
 	if !x.Ranked || !y.Ranked {
 		return Work{}
 	}
-	per := int64(1)
-	for i, d := range x.Shape {
-		if d.Equal(y.Shape[i]) {
+	per := dim.Const(1)
+	for i, from := range x.Shape {
+		to := y.Shape[i]
+		if from.Equal(to) {
 			continue
 		}
-		k := taps
-		from, ok1 := d.Value()
-		to, ok2 := y.Shape[i].Value()
-		if c.Int("antialias", 0) != 0 && ok1 && ok2 && to > 0 && to < from {
-			k = int64(math.Ceil(float64(taps) * float64(from) / float64(to)))
+		k := dim.Const(taps)
+		if c.Int("antialias", 0) != 0 {
+			k = dim.Max(k, from.MulInt(taps).CeilDiv(to))
 		}
-		per *= k
+		per = per.Mul(k)
 	}
-	if per == 1 {
+	if per.Is(1) {
 		return Work{} // nothing changes
 	}
-	return perElement(y, 2*per, 0)
+	return Work{Vector: dim.Prod(dim.Const(2), per, y.Shape.Elements())}
 }
 
 var resizeRules = []Rule{
