@@ -45,26 +45,33 @@ func marshal(walk func(*encoder)) ([]byte, error) {
 }
 
 // WriteFile writes m to path. The file appears under its name only when it is complete, so m may be a model that was
-// read from the same path.
+// read from the same path. A link is followed, and a file that is replaced keeps its mode.
 func WriteFile(path string, m *Model) error {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // a pipe or a device
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(Encode(f, m), f.Close())
+	target, mode := path, os.FileMode(0o644)
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		target = real
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if info, err := os.Stat(target); err == nil {
+		if !info.Mode().IsRegular() { // a pipe or a device, which nothing can take the place of
+			f, err := os.OpenFile(target, os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			return errors.Join(Encode(f, m), f.Close())
+		}
+		mode = info.Mode().Perm()
+	}
+	f, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")
 	if err != nil {
 		return err
 	}
 	err = Encode(f, m)
 	if err == nil {
-		err = f.Chmod(0o644)
+		err = f.Chmod(mode)
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = os.Rename(f.Name(), target)
 	}
 	if err != nil {
 		os.Remove(f.Name())

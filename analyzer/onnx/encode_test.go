@@ -239,6 +239,25 @@ func TestWriteFileOverSource(t *testing.T) {
 		t.Errorf("got doc %q and %d bytes of weights (%v), want the changed model", again.DocString, len(raw), err)
 	}
 
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	side := filepath.Join(t.TempDir(), "link.onnx")
+	link(t, path, side)
+	if err := WriteFile(side, &Model{Graph: &Graph{Name: "small"}}); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if small, errOpen := Open(path); err != nil || errOpen != nil || small.Graph.Name != "small" || info.Mode().Perm()&0o077 != 0 {
+		t.Errorf("writing through a link: got %v, %v, %v, want the target replaced under its mode", info, err, errOpen)
+	}
+	if err := WriteFile(os.DevNull, m); err == nil || !strings.Contains(err.Error(), "changed since") {
+		t.Errorf("writing a model whose file is gone: got %v, want an error", err)
+	}
+	if err := WriteFile(os.DevNull, again); err == nil {
+		t.Error("writing a model whose file is gone: got no error")
+	}
+
 	m.Graph = nil
 	if err := WriteFile(path, m); err == nil {
 		t.Error("wrote a model without a graph")
