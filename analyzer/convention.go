@@ -41,11 +41,14 @@ func ConventionByName(name string) (Convention, bool) {
 	return Convention{}, false
 }
 
+// asExported ends the notes of the tools that watch a framework's model.
+const asExported = " Count the model as it was exported: a graph that a runtime has optimised no longer shows all that the tool saw."
+
 var oursConvention = Convention{
 	Name:   "ours",
 	Unit:   "MACs",
 	PerMAC: 1,
-	Title:  "onnxcost: multiply-accumulates of contractions",
+	Title:  "onnxcost",
 	Source: "the rules of this program",
 	Note: "Convolutions, matrix products, attention and recurrent layers in all their forms; a bias addition is not a MAC. " +
 		"Everything else is counted apart, as FLOPs and special operations.",

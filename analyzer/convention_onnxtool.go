@@ -29,8 +29,8 @@ var onnxToolConvention = Convention{
 	PerMAC: 1,
 	Title:  "onnx_tool.model_profile",
 	Source: "onnx-tool 1.0, onnx_tool/node.py, 2026",
-	Note: "Its MACs are vector instructions: a multiply-accumulate, an addition and a comparison are 1, a division 4, a square root " +
-		"24, an exponential 32, a logarithm 43, a sine 39, on every element. So a bias adds 1 per output element, " +
+	Note: "Its MACs are vector instructions: a multiply-accumulate, an addition and a comparison are 1, a division 4, a square " +
+		"root 24, an exponential 32, a logarithm 43, a sine 39, on every element. So a bias adds 1 per output element, " +
 		"BatchNormalization counts 31 per element, softmax 36, Tanh 76, and a graph with BatchNormalization folded counts much less " +
 		"than the same network without. A transposed convolution is counted over its output's extents; a pooling window with three " +
 		"spatial axes counts its first extent only. Operators that the tool does not know (it warns) count 0, among them " +

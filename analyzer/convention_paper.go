@@ -12,17 +12,17 @@ var paperConvention = Convention{
 	Name:   "paper",
 	Unit:   "ops",
 	PerMAC: 2,
-	Title:  "torch-opCounter, as used for arXiv:1605.07678",
+	Title:  "torch-opCounter",
 	Source: "torch-opCounter, src/profiler.lua, mid-2016",
-	Note: "2 per multiply-accumulate of a convolution as if it had one group, and 1 per output element for a bias whether it has " +
-		"one or not (both until July 2017), except that a depthwise convolution, which Torch wrote as parallel layers, counts one " +
-		"channel for each; fully connected layers 2 per weight and 1 per bias; ReLU 1 per element, LogSoftMax 3, " +
-		"an addition of k activations k per element; a pooling window k² per output position, of one channel only (until October " +
-		"2016) and never rounding up. BatchNormalization counts 0 (\"can be squashed\"). The tool stopped at modules that it had no " +
-		"handler for: LRN, SoftMax and PReLU, all in the paper's networks, and transposed or dilated convolutions. The published " +
-		"figures fit 0 for LRN and SoftMax and 1 per element for PReLU; the rest counts 0, a dilated convolution like another. " +
-		"Additions and multiplications by constants are the scale and shift of a normalisation and count 0. Its figures are for " +
-		"batch 1; ours scale with the batch.",
+	Note: "The counter of arXiv:1605.07678, with its faults of the time. 2 per multiply-accumulate of a convolution as if it had " +
+		"one group, and 1 per output element for a bias whether it has one or not (both until July 2017), except that a depthwise " +
+		"convolution, which Torch wrote as parallel layers, counts one channel for each; fully connected layers 2 per weight and 1 " +
+		"per bias; ReLU 1 per element, LogSoftMax 3, an addition of k activations k per element; a pooling window k² per output " +
+		"position, of one channel only (until October 2016) and never rounding up. BatchNormalization counts 0 (\"can be " +
+		"squashed\"). The tool stopped at modules that it had no handler for: LRN, SoftMax and PReLU, all in the paper's networks, " +
+		"and transposed or dilated convolutions. The published figures fit 0 for LRN and SoftMax and 1 per element for PReLU; the " +
+		"rest counts 0, a dilated convolution like another. Additions and multiplications by constants are the scale and shift of a " +
+		"normalisation and count 0. Its figures are for batch 1; ours scale with the batch." + asExported,
 	rules: countRules{
 		"Conv":              paperConv,
 		"Gemm":              paperLinear,

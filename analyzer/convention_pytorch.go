@@ -13,11 +13,11 @@ var torchConvention = Convention{
 	Title:  "torch.utils.flop_counter.FlopCounterMode",
 	Source: "PyTorch, torch/utils/flop_counter.py, 2025",
 	Note: "2 per multiply-accumulate of convolutions, matrix products and fused attention; biases, normalisation, activations and " +
-		"pooling count 0. A transposed convolution is counted over its input's extents. A matrix times a vector counts 0: mv and dot " +
-		"have no formula. Recurrent layers count 0, as the fused kernels of cuDNN and oneDNN do; PyTorch's unfused CPU path for RNN " +
-		"and GRU would show their matrix products. Causal attention is counted in full. Until 2026 attention on the CPU, a kernel of " +
-		"its own, counted 0 in the tool. Quantised operators have no formula, so they count 0. Folding BatchNormalization into a convolution changes " +
-		"nothing here.",
+		"pooling count 0. A transposed convolution is counted over its input's extents. A matrix times a vector counts 0: mv and " +
+		"dot have no formula. Recurrent layers count 0, as the fused kernels of cuDNN and oneDNN do; PyTorch's unfused CPU path for " +
+		"RNN and GRU would show their matrix products. Causal attention is counted in full. Attention on the CPU runs in a " +
+		"kernel of its own, which the tool counts as 0 up to release 2.13. Quantised operators have no formula, so they count 0. Folding BatchNormalization " +
+		"into a convolution changes nothing here." + asExported,
 	rules: countRules{
 		"Conv":          perMAC(2),
 		"ConvTranspose": perMAC(2),
@@ -54,13 +54,13 @@ var fvcoreConvention = Convention{
 	Title:  "fvcore.nn.FlopCountAnalysis",
 	Source: "fvcore 0.1.5, fvcore/nn/flop_count.py and jit_handles.py, 2022",
 	Note: "A fused multiply-add is one FLOP. BatchNormalization counts 2 per element (one scale and shift), layer, group and " +
-		"instance normalisation 5, a global average pool 1 per input element, resizing of images 1 (nearest) or 4 (bilinear), " +
-		"grid sampling 4 per output element. Every other operator is \"unsupported\": the tool lists it and counts 0, among them " +
+		"instance normalisation 5, a global average pool 1 per input element, resizing of images 1 (nearest) or 4 (bilinear), grid " +
+		"sampling 4 per output element. Every other operator is \"unsupported\": the tool lists it and counts 0, among them " +
 		"activations, element-wise arithmetic, softmax, other pooling, recurrent layers and fused attention " +
 		"(scaled_dot_product_attention), whose products are counted here only where the graph shows them as MatMul. " +
 		"BatchNormalization folded into a convolution, and normalisation that the exporter took apart (LayerNormalization before " +
-		"opset 17, GroupNormalization before 18), no longer show and count as what they became. A global pool that the exporter " +
-		"wrote as AveragePool counts 0. Einsum is exact here; fvcore rounds what it reads from numpy.einsum_path to a few digits.",
+		"opset 17, GroupNormalization mostly still), no longer show and count as what they became. A global pool that the exporter " +
+		"wrote as AveragePool counts 0. Einsum is exact here; fvcore rounds what it reads from numpy.einsum_path to a few digits." + asExported,
 	rules: countRules{
 		"Conv":                  perMAC(1),
 		"ConvTranspose":         perMAC(1),

@@ -167,6 +167,8 @@ func TestConventions(t *testing.T) {
 			counts{"fvcore": 240, "thop": 192, "onnx-tool": 48*7 + 6*29}},
 		{"instance normalisation", single(13, "InstanceNormalization", nil, image, weight(3), weight(3)),
 			counts{"fvcore": 600, "thop": 480, "onnx-tool": 120 * 14}},
+		{"group normalisation", single(21, "GroupNormalization", attrs(integerAttr("num_groups", 3)), image, weight(3), weight(3)),
+			counts{"fvcore": 600}},
 		{"response normalisation", single(13, "LRN", attrs(integerAttr("size", 5)), act(1, 4, 3, 3)),
 			counts{"onnx-tool": 36 * (5 + 37)}},
 		{"softmax", single(13, "Softmax", nil, act(2, 3, 4)), // thop: 6 rows of 4+3+4

@@ -10,14 +10,15 @@ var thopConvention = Convention{
 	PerMAC: 1,
 	Title:  "thop.profile (pytorch-OpCounter)",
 	Source: "thop 0.1.1, thop/profile.py, vision/basic_hooks.py, vision/calc_func.py and rnn_hooks.py, 2022",
-	Note: "Convolutions and linear layers without bias; a transposed convolution is counted over its output's extents. " +
-		"Batch, layer and instance normalisation 4 per element, an average pool 1 per output element, a global (adaptive) average " +
-		"pool 1 per input and 1 per output element, softmax 3 per element less 1 per distribution, PRelu 1; upsampling 1 (nearest), " +
-		"5 (linear), 11 (bilinear) or 259 (bicubic) per output element; recurrent layers with their biases and pointwise steps. " +
-		"Activations, max pooling, element-wise arithmetic and products of two activations count 0. The tool hooks modules: softmax, " +
-		"interpolation or pooling that the model called as a function counts 0 there and is counted here, as the graph does not tell. " +
-		"A MatMul counts where its right operand is constant, as in a linear layer; weights that are dequantised on the way do not. " +
-		"BatchNormalization folded into a convolution, and layer normalisation that the exporter took apart, no longer show.",
+	Note: "Convolutions and linear layers without bias; a transposed convolution is counted over its output's extents. Batch, " +
+		"layer and instance normalisation 4 per element, an average pool 1 per output element, a global (adaptive) average pool 1 " +
+		"per input and 1 per output element, softmax 3 per element less 1 per distribution, PRelu 1; upsampling 1 (nearest), 5 " +
+		"(linear), 11 (bilinear) or 259 (bicubic) per output element; recurrent layers with their biases and pointwise steps. " +
+		"Activations, max pooling, element-wise arithmetic and products of two activations count 0. The tool hooks modules: " +
+		"softmax, interpolation or pooling that the model called as a function counts 0 there and is counted here, as the graph " +
+		"does not tell. A MatMul counts where its right operand is constant, as in a linear layer; weights that are dequantised on " +
+		"the way do not. BatchNormalization folded into a convolution, and layer normalisation that the exporter took apart, no " +
+		"longer show." + asExported,
 	rules: countRules{
 		"Conv":                  perMAC(1),
 		"ConvTranspose":         thopConvTranspose,
@@ -36,8 +37,9 @@ var thopConvention = Convention{
 		"GRU":                   thopRecurrent(3, 4), // r⊙n, (1-z)⊙n, z⊙h and their sum
 		"LSTM":                  thopRecurrent(4, 4), // f⊙c, i⊙g and their sum; o⊙tanh c
 
-		"com.microsoft.FusedConv": perMAC(1),
-		"com.microsoft.FusedGemm": perMAC(1),
+		"com.microsoft.FusedConv":   perMAC(1),
+		"com.microsoft.FusedGemm":   perMAC(1),
+		"com.microsoft.FusedMatMul": linearLayer(1),
 	},
 }
 

@@ -43,18 +43,20 @@ func Explain(name string) (Metric, bool) {
 
 // metric makes the definition of a convention from its table.
 func (c Convention) metric() Metric {
-	counted := "It counts every operator that has multiply-accumulates by our rules; every other operator counts 0."
-	if c.other == nil {
-		counted = fmt.Sprintf("It counts %s; every other operator counts 0.", strings.Join(c.Operators(), ", "))
-	}
-	return Metric{
+	m := Metric{
 		Name: conventionPrefix + c.Name,
 		Unit: c.Unit,
-		Definition: fmt.Sprintf("The figure that %s gives for the same graph (source: %s). A multiply-accumulate counts %d. %s",
-			c.Title, c.Source, c.PerMAC, counted),
+		Definition: fmt.Sprintf("The figure that %s gives for the same graph (source: %s). A multiply-accumulate counts %d. It counts %s; "+
+			"every other operator counts 0.", c.Title, c.Source, c.PerMAC, strings.Join(c.Operators(), ", ")),
 		Formula: "Σ over executed nodes of executions · table(operator)",
 		Differs: c.Note,
 	}
+	if c.rules == nil {
+		m.Definition = "Our own count, the same as macs. It counts every operator that has multiply-accumulates by our rules, and every " +
+			"other operator 0."
+		m.Formula = "Σ over executed nodes of executions · macs"
+	}
+	return m
 }
 
 // Operators lists the operators of the convention's table, sorted; nil where the convention has none and follows our
