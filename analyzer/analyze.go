@@ -113,6 +113,7 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 		r.Outputs = append(r.Outputs, v)
 	}
 	r.Nodes = e.prune(nodes, r.Outputs)
+	r.Folded = e.folded
 	r.Symbols = e.symbols
 	r.values = e.nextID
 	r.known, r.counted, r.unknown = e.known, e.counted, e.unknown

@@ -36,6 +36,7 @@ type engine struct {
 	names   map[string]int // how often a hint of a fresh symbol was used
 	diags   []Diagnostic
 	dropped int // diagnostics beyond the bound
+	folded  []*Node // see Report.Folded
 	unknown map[string]int
 	counted int // nodes seen
 	known   int // nodes with a rule
@@ -162,9 +163,12 @@ func (e *engine) inferNodes(g *onnx.Graph, protos []*onnx.Node, s *scope) ([]*No
 		if err != nil {
 			return nil, err
 		}
-		if executes {
+		switch {
+		case executes:
 			nodes = append(nodes, n)
-		} else {
+		case n.Outputs != nil:
+			e.folded = append(e.folded, n)
+		default:
 			slab = slab[:len(slab)-1]
 		}
 	}
@@ -359,6 +363,12 @@ func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope) (executes bool, err
 		return false, ne.err
 	}
 	if n.Rule != nil && len(n.Bodies) == 0 && e.fold(n, outs, allConst) {
+		switch {
+		case p.OpType == "Identity" && n.Rule.Domain == "": // another name of the same constant
+			s.vals[p.Outputs[0]] = n.Inputs[0]
+		case outs[0].Inferred:
+			n.Outputs = outs
+		}
 		return false, nil
 	}
 	n.Outputs = outs
@@ -475,7 +485,7 @@ func (e *engine) fold(n *Node, outs []*op.Value, allConst bool) bool {
 			}
 		}
 		for _, o := range outs {
-			o.Const = true
+			o.Const, o.Inferred = true, true
 		}
 		return true
 	}
@@ -483,8 +493,9 @@ func (e *engine) fold(n *Node, outs []*op.Value, allConst bool) bool {
 		return false
 	}
 	roots := rootsOf(n)
+	inferred := slices.ContainsFunc(n.Inputs, func(v *op.Value) bool { return v != nil && v.Inferred })
 	for _, o := range outs {
-		o.Const = true
+		o.Const, o.Inferred = true, inferred
 		o.Roots = roots
 		if roots == nil {
 			o.Roots = []*op.Value{o}

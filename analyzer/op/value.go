@@ -79,6 +79,9 @@ type Value struct {
 	// Const says that the value is the same for every input of the model, so that any runtime computes it before the
 	// first run.
 	Const bool
+	// Inferred says that the value is Const only because extents are known that some input has: a runtime whose shape
+	// inference is weaker computes it at every run.
+	Inferred bool
 	// Tensor is the stored constant that this value is, if any. Its elements are read only when Elems asks.
 	Tensor *onnx.Tensor
 	// Roots are the stored or generated constants that a Const value was computed from, itself included when it is one.
