@@ -364,6 +364,7 @@ func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope) (executes bool, err
 	}
 	if n.Rule != nil && len(n.Bodies) == 0 && e.fold(n, outs, allConst) {
 		switch {
+		case len(outs) == 0:
 		case p.OpType == "Identity" && n.Rule.Domain == "": // another name of the same constant
 			s.vals[p.Outputs[0]] = n.Inputs[0]
 		case outs[0].Inferred:
