@@ -192,7 +192,7 @@ func rotaryWork(c *Call) Work {
 	if !ok {
 		return Work{}
 	}
-	return Work{Vector: n.MulInt(3)}
+	return Work{Vector: n.MulInt(rotaryOps)}
 }
 
 // rotaryTraffic reads of both caches (cos and sin: inputs first and first+1) only the row of each position.
@@ -217,31 +217,29 @@ func rotaryTraffic(first int, ids int) func(*Call) (read, written dim.Dim) {
 }
 
 // linearState is LinearAttention: a state of qk×v per key head that every step updates and every query head reads.
+// com.microsoft's operator also lets several key heads share a query head.
 func linearState(c *Call) (a attention, known bool, err error) {
+	for i := range 3 {
+		if _, _, err := c.WantRank(i, 3, 3); err != nil {
+			return a, false, err
+		}
+	}
 	q, okQ, err := heads4(c, 0, "q_num_heads")
 	if err != nil {
 		return a, false, err
 	}
-	_, okK, err := heads4(c, 1, "kv_num_heads")
-	if err != nil {
-		return a, false, err
-	}
 	v, okV, err := heads4(c, 2, "kv_num_heads")
-	if err != nil || !okQ || !okK || !okV {
+	if err != nil || !okQ || !okV {
 		return a, false, err
 	}
-	if err := checkGroups(q.heads, v.heads); err != nil {
-		return a, false, err
+	a = attention{batch: q.batch, heads: dim.Max(q.heads, v.heads), kvHeads: v.heads, q: q.length, qk: q.size, v: v.size}
+	if checkGroups(v.heads, q.heads) == nil {
+		return a, true, nil
 	}
-	return attention{batch: q.batch, heads: q.heads, kvHeads: v.heads, q: q.length, qk: q.size, v: v.size}, true, nil
+	return a, true, checkGroups(q.heads, v.heads)
 }
 
 func linearAttentionShape(c *Call) error {
-	for i := range 3 {
-		if _, _, err := c.WantRank(i, 3, 3); err != nil {
-			return err
-		}
-	}
 	a, known, err := linearState(c)
 	if err != nil {
 		return err
@@ -251,8 +249,16 @@ func linearAttentionShape(c *Call) error {
 	if past := c.Input(3); past != nil {
 		stateType = past.DType
 	}
-	c.setOut(1, stateType, Shape{a.batch, a.kvHeads, a.qk, a.v}, known)
+	c.setOut(1, stateType, stateWindow(c, Shape{a.batch, a.kvHeads, a.qk, a.v}), known)
 	return nil
+}
+
+// stateWindow puts the number of kept states in front, where com.microsoft's attribute state_window asks for them.
+func stateWindow(c *Call, s Shape) Shape {
+	if w := c.Int("state_window", 0); w > 0 {
+		return append(Consts(w), s...)
+	}
+	return s
 }
 
 // linearAttentionWork counts, per step and key head, the update S += k⊗v and for every query head the read qᵀS; the
@@ -291,14 +297,12 @@ func linearAttentionWork(c *Call) Work {
 	return w
 }
 
-// swiglu is SwiGLU: x·sigmoid(αx), as Swish counts it, times the second input.
 const (
-	swigluVector  = 5
-	swigluSpecial = 2
+	docAttention = "heads·q·total·(head+v head) MACs, masks save nothing; per score 4 (scale, softmax) and 2 special, " +
+		"2 and a tanh for softcap, 1 for each mask or bias"
+	docLinearAttention = "per step a MAC per state element and key head to update (twice for the delta rules) and per query head to read; " +
+		"decay, difference, beta and scale 1 each, exp special"
 )
-
-const docAttention = "heads·q·total·(head+v head) MACs, masks save nothing; per score 4 (scale, softmax) and 2 special, " +
-	"2 and a tanh for softcap, 1 for each mask or bias"
 
 var attentionRules = []Rule{
 	{Op: "Attention", Since: 23, Shape: attentionShape, Work: attentionWork, Memory: Stream, Class: Contract,
@@ -306,10 +310,9 @@ var attentionRules = []Rule{
 	{Domain: "ai.onnx.preview", Op: "FlexAttention", Since: 1, Shape: flexShape, Work: flexWork, Memory: Stream, Class: Contract,
 		Doc: docAttention + "; score_mod, mask_mod and prob_mod count as bodies"},
 	{Op: "RotaryEmbedding", Since: 23, Shape: rotaryShape, Work: rotaryWork, Memory: Stream, Class: Elementwise,
-		Traffic: rotaryTraffic(1, 3), InPlace: inputs(0), Doc: "3 per rotated element (two products, a sum); caches are read by position"},
+		Traffic: rotaryTraffic(1, 3), InPlace: inputs(0), Doc: docRotary},
 	{Op: "LinearAttention", Since: 27, Shape: linearAttentionShape, Work: linearAttentionWork, Memory: Stream, Class: Contract,
-		Doc: "per step a MAC per state element and key head to update (twice for the delta rules) and per query head to read; " +
-			"decay, difference, beta and scale 1 each, exp special"},
+		Doc: docLinearAttention},
 	{Op: "SwiGLU", Since: 28, Shape: broadcastShape, Work: perOutput(swigluVector, swigluSpecial), Memory: Stream, Class: Elementwise,
 		InPlace: inputs(0, 1), Doc: "swish of the first input (4 and 2 special) times the second (1)"},
 }

@@ -82,3 +82,8 @@ func checkGroups(q, kv dim.Dim) error {
 	}
 	return nil
 }
+
+// rotaryOps are the operations per rotated element: two products and a sum.
+const rotaryOps = 3
+
+const docRotary = "3 per rotated element (two products, a sum); caches are read by position"

@@ -14,6 +14,7 @@ import (
 type convolution struct {
 	x, w, bias   int  // inputs; bias < 0: none
 	channelsLast bool // x and the output are N, spatial…, C; the weights stay Cout, Cin/groups, kernel…
+	padded       bool // channels may be padded to blocks, so those of x and w need not agree
 }
 
 var plainConv = convolution{x: 0, w: 1, bias: 2}
@@ -72,7 +73,7 @@ func (v convolution) filter(c *Call, rank int) (f filter, err error) {
 		return f, c.Errorf("input %d has rank %d, want at least 3", v.w, len(w.Shape))
 	}
 	f.cout, f.cin, f.kernel, f.known = w.Shape[0], w.Shape[1], w.Shape[2:], true
-	if n, ok := f.cout.Value(); ok && n%f.groups != 0 {
+	if n, ok := f.cout.Value(); ok && !v.padded && n%f.groups != 0 {
 		return f, c.Errorf("input %d has %d output channels, want a multiple of the group count %d", v.w, n, f.groups)
 	}
 	return f, checkKernelShape(attr, f.kernel, v.w)
@@ -134,7 +135,7 @@ func (v convolution) shape(c *Call) (out Shape, known bool, err error) {
 	if len(f.kernel) != rank-2 {
 		return nil, false, c.Errorf("attribute kernel_shape has %d entries, want %d", len(f.kernel), rank-2)
 	}
-	if f.known {
+	if f.known && !v.padded {
 		if err := v.checkChannels(x, f); err != nil {
 			return nil, false, err
 		}
@@ -161,7 +162,7 @@ func (v convolution) checkChannels(x *Value, f filter) error {
 }
 
 func (v convolution) checkBias(c *Call, cout dim.Dim) error {
-	if v.bias < 0 {
+	if v.bias < 0 || v.padded {
 		return nil
 	}
 	return checkVector(c, v.bias, cout)

@@ -7,9 +7,12 @@ import (
 
 // Convolutions with more to them than a window: integer and quantised operands, deformed windows, carried state.
 
-// requantize is what turning an accumulator into a quantised element takes: scale, round, add the zero point, clip
-// at both ends.
-const requantize = 5
+// requantize is what turning an accumulator into a quantised element takes: scale, round, add the zero point, saturate.
+// dequantizing is the way back: subtract the zero point, scale.
+const (
+	requantize   = 4
+	dequantizing = 2
+)
 
 // offsets counts the subtractions of zero points: one per element of each tensor whose zero point, the second input
 // of a pair, is present and not known to be 0.
@@ -66,8 +69,11 @@ func qlinearConvShape(c *Call) error {
 	return nil
 }
 
-func qlinearConvWork(c *Call) Work {
-	return qlinearConv.work(c).plus(offsets(c, [2]int{0, 2}, [2]int{3, 5}), dim.Dim{}).
+func qlinearConvWork(c *Call) Work { return quantizedConvWork(c, qlinearConv) }
+
+// quantizedConvWork adds zero points and requantisation to a convolution with QLinearConv's inputs.
+func quantizedConvWork(c *Call, v convolution) Work {
+	return v.work(c).plus(offsets(c, [2]int{0, 2}, [2]int{3, 5}), dim.Dim{}).
 		plus(perElement(c.Out[0], requantize, 0).Vector, dim.Dim{})
 }
 
@@ -132,61 +138,72 @@ func deformConvWork(c *Call) Work {
 		plus(positions.Mul(deformedPlaces(c)).MulInt(4*n+corners*(n-1)), dim.Dim{})
 }
 
-// causalConvShape is CausalConvWithState: a depthwise convolution over the last axis that starts from the last
-// kernel-1 elements of the step before. Weights are (channels, 1, kernel).
-func causalConvShape(c *Call) error {
+// causal is the geometry of CausalConvWithState, a depthwise convolution over the last axis that starts from the last
+// elements of the step before. com.microsoft's form adds dilation, several kept states, and channels behind.
+type causal struct {
+	channels, positions dim.Dim
+	kernel              Shape // extents of the weights (channels, 1, kernel…) behind the second
+	state               Shape
+}
+
+func causalConv(c *Call) (g causal, known bool, err error) {
 	x, knownX, err := c.WantRank(0, 3, -1)
 	if err != nil {
-		return err
+		return g, false, err
 	}
 	w, knownW, err := c.WantRank(1, 3, -1)
+	if err != nil || !knownX || !knownW {
+		return g, false, err
+	}
+	last := c.Int("channels_last", 0) != 0
+	if !last && len(w) != len(x) {
+		return g, false, c.Errorf("input 1 has rank %d, want %d", len(w), len(x))
+	}
+	g.kernel = w[2:]
+	keep := g.kernel[len(g.kernel)-1].AddInt(-1).MulInt(max(c.Int("dilation", 1), 1))
+	if last {
+		g.channels, g.positions = x[2:].Elements(), x[:2].Elements()
+		g.state = append(Shape{x[0], keep}, x[2:]...)
+	} else {
+		g.channels, g.positions = x[1], x[0].Mul(x[2:].Elements())
+		g.state = append(append(Shape{}, x[:len(x)-1]...), keep)
+	}
+	g.state = stateWindow(c, g.state)
+	if _, err := sameDim(g.channels, w[0]); err != nil {
+		return g, false, c.Errorf("input 0 has %v channels, want %v", g.channels, w[0])
+	}
+	if past := c.Input(3); past != nil && past.Ranked && !mayEqual(past.Shape, g.state) {
+		return g, false, c.Errorf("input 3 has shape %v, want %v", past.Shape, g.state)
+	}
+	return g, true, checkVector(c, 2, g.channels)
+}
+
+func causalConvShape(c *Call) error {
+	g, known, err := causalConv(c)
 	if err != nil {
 		return err
 	}
-	c.setOut(0, c.typeOf(0), x, knownX)
-	if !knownX || !knownW {
-		c.setOut(1, c.typeOf(0), nil, false)
-		return nil
+	if err := sameShape(c); err != nil {
+		return err
 	}
-	if len(w) != len(x) {
-		return c.Errorf("input 1 has rank %d, want %d", len(w), len(x))
-	}
-	if _, err := sameDim(x[1], w[0]); err != nil {
-		return c.Errorf("input 0 has %v channels, want %v", x[1], w[0])
-	}
-	state := append(append(Shape{}, x[:len(x)-1]...), w[len(w)-1].AddInt(-1))
-	if past := c.Input(3); past != nil && past.Ranked && !mayEqual(past.Shape, state) {
-		return c.Errorf("input 3 has shape %v, want %v", past.Shape, state)
-	}
-	c.setOut(1, c.typeOf(0), state, true)
-	return checkVector(c, 2, x[1])
+	c.setOut(1, c.typeOf(0), g.state, known)
+	return nil
 }
 
 func causalConvWork(c *Call) Work {
-	x, w := c.In[0], c.In[1]
-	if !x.Ranked || !w.Ranked {
+	g, known, err := causalConv(c)
+	if err != nil || !known {
 		return Work{}
 	}
-	rank := len(x.Shape)
-	work := contractions(Contraction{Kind: ConvKind, Batch: dim.Const(1), Groups: x.Shape[1],
-		M: x.Shape[0].Mul(x.Shape[2:].Elements()), N: dim.Const(1), K: w.Shape[1:].Elements(),
-		Window: plain(w.Shape[2:]), Strides: plain(onesShape(rank - 2)), Dilation: plain(onesShape(rank - 2)), Weight: 1})
-	n := x.Shape.Elements()
+	ones := plain(onesShape(len(g.kernel)))
+	w := contractions(Contraction{Kind: ConvKind, Batch: dim.Const(1), Groups: g.channels, M: g.positions, N: dim.Const(1),
+		K: g.kernel.Elements(), Window: plain(g.kernel), Strides: ones, Dilation: ones, Weight: 1})
+	n := g.channels.Mul(g.positions)
 	if c.Has(2) {
-		work = work.plus(n, dim.Dim{})
+		w = w.plus(n, dim.Dim{})
 	}
-	switch c.Str("activation", "none") {
-	case "silu", "swish":
-		work = work.plus(n.MulInt(siluVector), n.MulInt(siluSpecial))
-	}
-	return work
+	return w.activated(c, "activation", n)
 }
-
-// x·sigmoid(x): the sigmoid's 2 and 2, and a product.
-const (
-	siluVector  = 3
-	siluSpecial = 2
-)
 
 func onesShape(n int) Shape {
 	s := make(Shape, n)
@@ -196,16 +213,20 @@ func onesShape(n int) Shape {
 	return s
 }
 
-const docZeroPoint = "1 per element whose zero point is not known to be 0"
+const (
+	docZeroPoint  = "1 per element whose zero point is not known to be 0"
+	docRequantize = "4 per output element to requantise"
+	docCausalConv = "N·C·L·kernel MACs; 1 per output element for the bias, 3 and 2 special for silu"
+)
 
 var convSpecialRules = []Rule{
 	{Op: "ConvInteger", Since: 10, Shape: convIntegerShape, Work: convIntegerWork, Memory: Stream, Class: Contract,
 		QuantInputs: inputs(1), Scales: inputs(2, 3), Doc: docConv + "; " + docZeroPoint},
 	{Op: "QLinearConv", Since: 10, Shape: qlinearConvShape, Work: qlinearConvWork, Memory: Stream, Class: Contract,
 		QuantInputs: inputs(3, 8), Scales: inputs(1, 2, 4, 5, 6, 7),
-		Doc: docConv + "; " + docZeroPoint + "; 5 per output element to requantise"},
+		Doc: docConv + "; " + docZeroPoint + "; " + docRequantize},
 	{Op: "DeformConv", Since: 19, Shape: deformConvShape, Work: deformConvWork, Memory: Stream, Class: Contract,
 		Doc: docConv + "; in n axes 2^(n+1)-1 per sampled value (1 more with a mask) and 4n + (n-1)·2^n per moved place"},
 	{Op: "CausalConvWithState", Since: 27, Shape: causalConvShape, Work: causalConvWork, Memory: Stream, Class: Contract,
-		Doc: "N·C·L·kernel MACs; 1 per output element for the bias, 3 and 2 special for silu"},
+		Doc: docCausalConv},
 }

@@ -25,5 +25,5 @@ var matmulQuantRules = []Rule{
 	{Op: "QLinearMatMul", Since: 10, Memory: Stream, Class: Contract, QuantInputs: inputs(0, 3), Scales: inputs(1, 2, 4, 5, 6, 7),
 		Shape: func(c *Call) error { return matmulShape(c, 0, 3, c.typeOf(7)) },
 		Work:  qlinearMatMulWork,
-		Doc:   docMatMul + "; " + docZeroPoint + "; 5 per output element to requantise"},
+		Doc:   docMatMul + "; " + docZeroPoint + "; " + docRequantize},
 }

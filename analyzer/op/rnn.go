@@ -1,9 +1,6 @@
 package op
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 )
@@ -17,6 +14,7 @@ type cell struct {
 	gates   int64
 	states  int   // outputs after Y: hidden state, and the LSTM's cell state
 	initial []int // inputs that hold initial states
+	turned  bool  // weights are (directions, input, gates·hidden), as DynamicQuantizeLSTM keeps them
 	// activations are the defaults of one direction, in the order of the attribute.
 	activations []string
 	// apply says how often each of the activations is evaluated per hidden element.
@@ -52,13 +50,6 @@ func lstmPointwise(c *Call) int64 {
 	return n
 }
 
-// activationCosts are vector and special operations of the activations that the attribute may name, as the operators
-// of the same names count them. Runtimes ignore the case of the names.
-var activationCosts = map[string][2]int64{
-	"affine": {2, 0}, "relu": {1, 0}, "thresholdedrelu": {1, 0}, "tanh": {0, 1}, "sigmoid": {2, 2}, "leakyrelu": {2, 0},
-	"scaledtanh": {2, 1}, "hardsigmoid": {4, 0}, "elu": {3, 1}, "softsign": {2, 1}, "softplus": {1, 2},
-}
-
 // recurrent is the geometry of one layer.
 type recurrent struct {
 	steps, batch, input, hidden dim.Dim
@@ -87,6 +78,9 @@ func (k cell) geometry(c *Call) (g recurrent, known bool, err error) {
 	r, knownR, err := c.WantRank(2, 3, 3)
 	if err != nil {
 		return g, false, err
+	}
+	if k.turned {
+		w, r = turn(w), turn(r)
 	}
 	hidden := c.Int("hidden_size", 0)
 	switch {
@@ -120,10 +114,21 @@ func (k cell) geometry(c *Call) (g recurrent, known bool, err error) {
 	}{{w, knownW, g.input}, {r, knownR, g.hidden}} {
 		want := Shape{dim.Const(g.directions), g.hidden.MulInt(k.gates), s.last}
 		if s.known && !mayEqual(s.shape, want) {
+			if k.turned {
+				s.shape, want = turn(s.shape), turn(want)
+			}
 			return g, false, c.Errorf("input %d has shape %v, want %v", i+1, s.shape, want)
 		}
 	}
 	return g, true, nil
+}
+
+// turn exchanges the last two of three axes.
+func turn(s Shape) Shape {
+	if len(s) != 3 {
+		return s
+	}
+	return Shape{s[0], s[2], s[1]}
 }
 
 // mayEqual reports whether two shapes are the same for some values of the symbols: equal ranks and no two different
@@ -206,12 +211,9 @@ func (k cell) activationCost(c *Call, direction int) (vector, special int64) {
 		}
 	}
 	for i, name := range names {
-		cost, ok := activationCosts[strings.ToLower(name)]
-		if !ok {
-			c.Engine.Diagnose("activation", fmt.Sprintf("attribute activations names %q, whose operations are not counted", name))
-		}
-		vector += cost[0] * k.apply[i]
-		special += cost[1] * k.apply[i]
+		v, s := activationCost(c, name)
+		vector += v * k.apply[i]
+		special += s * k.apply[i]
 	}
 	return vector, special
 }
