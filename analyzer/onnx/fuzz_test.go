@@ -106,6 +106,33 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(exercise)
 }
 
+// FuzzTestData does the same for the messages of test data files, whose values are read too.
+func FuzzTestData(f *testing.F) {
+	x := join(varint(tensorDims, 2), varint(tensorDType, 22), text8(tensorName, "x"), record(tensorInt32, packedVarints(0x71)))
+	sequence := join(varint(seqElemType, int64(ValueTensor)), record(seqTensors, x), record(seqTensors, x))
+	f.Add(x)
+	f.Add(sequence)
+	f.Add(join(varint(optElemType, int64(ValueSequence)), record(optSequence, sequence), record(optMap, record(mapKeys, packedVarints(1)), record(mapValues, sequence))))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if x, err := ReadTensor(data); err == nil {
+			_ = readable(x)
+			again, err := MarshalTensor(x)
+			if err != nil {
+				t.Fatalf("cannot be written: %v", err)
+			}
+			if y, err := ReadTensor(again); err != nil || !x.Equal(y) {
+				t.Errorf("got %+v (%v) after a round trip, want %+v", y, err, x)
+			}
+		}
+		if s, err := ReadSequence(data); err == nil {
+			_ = readableSequence(s)
+		}
+		if o, err := ReadOptional(data); err == nil && o.Tensor != nil {
+			_ = readable(o.Tensor)
+		}
+	})
+}
+
 // TestDamagedModels cuts models at every byte, and turns one bit and the top bit of every byte.
 func TestDamagedModels(t *testing.T) {
 	list := small(t)

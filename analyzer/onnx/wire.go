@@ -222,10 +222,12 @@ func (f *fields) int64s(dst []int64) []int64 {
 		return dst
 	}
 	s := f.span()
-	n := varints(f.b[s.lo:s.hi])
-	if dst == nil {
+	switch n := varints(f.b[s.lo:s.hi]); {
+	case s.len() == 0:
+		return dst
+	case dst == nil:
 		dst = f.d.ints.take(n)
-	} else {
+	default:
 		dst = grown(dst, n)
 	}
 	p := *f
