@@ -78,6 +78,9 @@ type Rule struct {
 	QuantInputs uint64
 	// Scales are the quantisation parameters (scales and zero points): constants there are bytes, never params.
 	Scales uint64
+	// Params gives the number of weights that input i packs into fewer elements (several to a byte); ok is false where its
+	// elements are the weights. nil: they are for every input.
+	Params func(c *Call, i int) (n dim.Dim, ok bool)
 	// Statistics are inputs that are stored constants but not trained (BatchNormalization's mean and variance).
 	Statistics uint64
 	// InPlace are the inputs whose buffer the first output may take when that input dies at this node and has the
@@ -140,6 +143,7 @@ func ruleFiles() [][]Rule {
 		attentionRules,
 		bitCastRules,
 		containerRules,
+		contribRules,
 		controlRules,
 		convRules,
 		convSpecialRules,
@@ -147,6 +151,7 @@ func ruleFiles() [][]Rule {
 		einsumRules,
 		elementwiseRules,
 		gatherRules,
+		generateRules,
 		imageDecoderRules,
 		imageRules,
 		legacyRules,
@@ -155,6 +160,13 @@ func ruleFiles() [][]Rule {
 		mlRules,
 		movementRules,
 		normLayerRules,
+		msAttentionRules,
+		msConvRules,
+		msElementwiseRules,
+		msMHARules,
+		msMatmulRules,
+		msMiscRules,
+		msNormRules,
 		normRules,
 		padRules,
 		poolRules,

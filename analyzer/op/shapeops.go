@@ -255,10 +255,12 @@ func castFold(c *Call) {
 		conv = toBool
 	case out.DType.IsInteger():
 		conv = toInt
+	case out.DType.Bits() < 16 || !out.DType.IsFloat():
+		return // the roundings and saturations of small floats decide no extent; complex numbers have no elements here
 	}
 	res := make([]Num, len(nums))
 	for i, n := range nums {
-		res[i] = conv(n)
+		res[i] = roundTo(out.DType, conv(n))
 	}
 	out.Data = &Data{Nums: res}
 }
