@@ -1,0 +1,197 @@
+package calibrate
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"time"
+)
+
+// A Subject is something to time.
+type Subject struct {
+	Name string
+	Run  func() error // once
+}
+
+// Rules say when a subject has been measured enough. The zero value is not useful; see DefaultRules.
+type Rules struct {
+	MinRuns int           // timed runs
+	MinTime time.Duration // timed in all
+	Spread  float64       // half-width of the 95 % interval of the median, relative to it
+	Share   time.Duration // time after which a subject is done whatever its spread
+	Rounds  int           // bursts that a share is cut into: subjects take turns, so that drift hits all alike
+	Warmup  int           // untimed runs before the first burst; every later burst begins with one
+	Seed    uint64        // of the order of the subjects within a round
+}
+
+// DefaultRules are nvbench's, shortened: ten runs, 0.2 s and 1 %, or the share of the time.
+func DefaultRules(share time.Duration, seed uint64) Rules {
+	return Rules{MinRuns: 10, MinTime: 200 * time.Millisecond, Spread: 0.01, Share: share, Rounds: 6, Warmup: 2, Seed: seed}
+}
+
+// A Timing is what was seen of a subject.
+type Timing struct {
+	Name   string
+	Bursts []Burst // in the order of time
+	Runs   int     // timed
+	// Median, P10, P90 are seconds of one run, over all runs; Lo and Hi the 95 % interval of the median.
+	Median, P10, P90, Lo, Hi float64
+	// Spread is the half-width of the interval relative to the median.
+	Spread float64
+	// Drift is the median of the last third of the bursts relative to that of the first, less 1; 0 below three bursts.
+	Drift    float64
+	Warnings []string
+	Err      error // the run that failed; the timing is then empty
+}
+
+// A Burst is one turn of a subject: consecutive timed runs.
+type Burst struct {
+	Median, P10, P90 float64 // seconds
+	Runs             int
+}
+
+// maxBurst bounds the runs of a burst; beyond it they say nothing new.
+const maxBurst = 2000
+
+// Time runs the subjects in turns, round by round in random order, until each has been measured enough. When ctx ends
+// it returns what there is, together with ctx's error; a subject without a single timed run then has Runs 0. A
+// subject whose run fails is left out from then on, with its Err.
+func Time(ctx context.Context, subjects []Subject, rules Rules, progress func(done, total int)) ([]Timing, error) {
+	timings := make([]Timing, len(subjects))
+	state := make([]turns, len(subjects))
+	for i := range subjects {
+		timings[i].Name = subjects[i].Name
+	}
+	r := rand.New(rand.NewPCG(rules.Seed, 0x7472696d))
+	runtime.LockOSThread() // a move to another thread between runs would show in the spread
+	defer runtime.UnlockOSThread()
+	for left := len(subjects); left > 0; {
+		left = 0
+		for _, i := range r.Perm(len(subjects)) {
+			t, s := &timings[i], &state[i]
+			if s.done {
+				continue
+			}
+			if ctx.Err() == nil {
+				t.Err = s.turn(ctx, subjects[i].Run, rules)
+			}
+			if ctx.Err() != nil {
+				finish(timings, state, rules)
+				return timings, ctx.Err()
+			}
+			if s.done = t.Err != nil || s.enough(rules); !s.done {
+				left++
+			}
+		}
+		if progress != nil {
+			progress(len(subjects)-left, len(subjects))
+		}
+	}
+	finish(timings, state, rules)
+	return timings, nil
+}
+
+// turns is the state of one subject while the rounds go on.
+type turns struct {
+	bursts []Burst
+	runs   []float64
+	total  float64 // seconds timed
+	spent  time.Duration
+	warm   bool
+	done   bool
+}
+
+// turn is one burst: warm-up runs, then timed ones for a round's part of the share.
+func (s *turns) turn(ctx context.Context, run func() error, rules Rules) error {
+	begin := time.Now()
+	defer func() { s.spent += time.Since(begin) }()
+	warmup := 1
+	if !s.warm {
+		warmup = max(1, rules.Warmup)
+	}
+	for range warmup {
+		if err := run(); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+	s.warm = true
+	part := rules.Share / time.Duration(max(1, rules.Rounds))
+	first := len(s.runs)
+	for n := 0; n == 0 || n < maxBurst && time.Since(begin) < part; n++ {
+		start := time.Now()
+		err := run()
+		d := time.Since(start).Seconds()
+		if err != nil {
+			return err
+		}
+		s.runs = append(s.runs, d)
+		s.total += d
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	burst := s.runs[first:]
+	s.bursts = append(s.bursts, Burst{Median(burst), Quantile(burst, 0.1), Quantile(burst, 0.9), len(burst)})
+	return nil
+}
+
+// enough reports whether the rules let a subject go.
+func (s *turns) enough(rules Rules) bool {
+	if s.spent >= rules.Share && len(s.bursts) >= min(3, rules.Rounds) {
+		return true
+	}
+	if len(s.runs) < rules.MinRuns || s.total < rules.MinTime.Seconds() || len(s.bursts) < min(3, rules.Rounds) {
+		return false
+	}
+	lo, hi, ok := MedianInterval(s.runs, 0.95)
+	return ok && (hi-lo)/2 <= rules.Spread*Median(s.runs)
+}
+
+// finish sums up what was seen.
+func finish(timings []Timing, state []turns, rules Rules) {
+	for i := range timings {
+		t, s := &timings[i], &state[i]
+		if t.Err != nil {
+			continue
+		}
+		t.Bursts, t.Runs = s.bursts, len(s.runs)
+		if t.Runs == 0 {
+			continue
+		}
+		t.Median, t.P10, t.P90 = Median(s.runs), Quantile(s.runs, 0.1), Quantile(s.runs, 0.9)
+		var ok bool
+		t.Lo, t.Hi, ok = MedianInterval(s.runs, 0.95)
+		t.Spread = (t.Hi - t.Lo) / 2 / t.Median
+		t.Drift = drift(s.bursts)
+		if !ok || t.Runs < rules.MinRuns {
+			t.Warnings = append(t.Warnings, fmt.Sprintf("only %d runs, want %d", t.Runs, rules.MinRuns))
+		}
+		if ok && t.Spread > 3*rules.Spread {
+			t.Warnings = append(t.Warnings, fmt.Sprintf("the median is known to ±%.1f %% only: another process, or changing clocks", 100*t.Spread))
+		}
+		if limit := max(0.03, 2*t.Spread); math.Abs(t.Drift) > limit {
+			t.Warnings = append(t.Warnings, fmt.Sprintf("the last rounds are %+.1f %% off the first", 100*t.Drift))
+		}
+	}
+}
+
+// drift compares the last third of the bursts with the first.
+func drift(bursts []Burst) float64 {
+	n := len(bursts) / 3
+	if n == 0 {
+		return 0
+	}
+	part := func(b []Burst) float64 {
+		v := make([]float64, len(b))
+		for i := range b {
+			v[i] = b[i].Median
+		}
+		return Median(v)
+	}
+	return part(bursts[len(bursts)-n:])/part(bursts[:n]) - 1
+}
