@@ -80,6 +80,13 @@ func numSign(a Num) Num {
 }
 
 func numPow(a, b Num) Num {
+	if e, ok := b.Int64(); ok && a.kind == numInt && e >= 0 && e <= 64 { // exact beyond 2^53
+		r := IntOf(1)
+		for range e {
+			r = numMul(r, a)
+		}
+		return r
+	}
 	x, okX := a.Float64()
 	y, okY := b.Float64()
 	if okX && okY {
@@ -119,6 +126,36 @@ func equalFold(a, b Num) Num {
 		return BoolOf(false)
 	}
 	return Num{}
+}
+
+// equalStringsFold is Equal of numbers, and of strings (opset 19) of one shape.
+func equalStringsFold(c *Call) {
+	a, b := c.Input(0).Strs(), c.Input(1).Strs()
+	if a == nil || b == nil {
+		fold2(equalFold)(c)
+		return
+	}
+	if len(a) != len(b) || !c.In[0].Shape.Equal(c.In[1].Shape) {
+		return
+	}
+	out := make([]Num, len(a))
+	for i := range a {
+		out[i] = BoolOf(a[i] == b[i])
+	}
+	c.Out[0].Data = &Data{Nums: out}
+}
+
+// testFloat makes a bool from a plain number; a symbolic one is finite.
+func testFloat(f func(float64) bool) func(Num) Num {
+	return func(a Num) Num {
+		x, _ := a.Float64()
+		return BoolOf(f(x))
+	}
+}
+
+func isInfFold(c *Call) {
+	negative, positive := c.Int("detect_negative", 1) != 0, c.Int("detect_positive", 1) != 0
+	fold1(testFloat(func(x float64) bool { return negative && math.IsInf(x, -1) || positive && math.IsInf(x, 1) }))(c)
 }
 
 func boolFold(f func(a, b bool) bool) func(a, b Num) Num {
@@ -242,6 +279,7 @@ var elementwiseRules = []Rule{
 	variadic("Max", 1, numMax),
 	variadic("Min", 1, numMin),
 	{Op: "Mean", Since: 1, Shape: broadcastShape, Memory: Stream, Class: Elementwise, InPlace: inputs(0, 1),
+		Fold: foldBroadcast(meanOf),
 		Work: func(c *Call) Work { return perElement(c.Out[0], int64(len(c.In)-1), 1) }},
 
 	// activations
@@ -264,7 +302,9 @@ var elementwiseRules = []Rule{
 	{Op: "Clip", Since: 1, Shape: sameShape, Work: perOutput(2, 0), Memory: Stream, Class: Elementwise, InPlace: inputs(0)},
 
 	// comparison and logic
-	comparison("Equal", 7, equalFold), legacyComparison("Equal", 1),
+	{Op: "Equal", Since: 7, Shape: broadcastShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
+		Fold: equalStringsFold},
+	legacyComparison("Equal", 1),
 	comparison("Greater", 7, compareFold(func(s int) bool { return s > 0 })), legacyComparison("Greater", 1),
 	comparison("Less", 7, compareFold(func(s int) bool { return s < 0 })), legacyComparison("Less", 1),
 	comparison("GreaterOrEqual", 12, compareFold(func(s int) bool { return s >= 0 })),
@@ -274,8 +314,10 @@ var elementwiseRules = []Rule{
 	comparison("Xor", 7, boolFold(func(a, b bool) bool { return a != b })), legacyComparison("Xor", 1),
 	{Op: "Not", Since: 1, Shape: sameShape, Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
 		InPlace: inputs(0), Fold: fold1(notFold)},
-	{Op: "IsNaN", Since: 9, Shape: sameShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream, Class: Elementwise},
-	{Op: "IsInf", Since: 10, Shape: sameShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream, Class: Elementwise},
+	{Op: "IsNaN", Since: 9, Shape: sameShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
+		Fold: fold1(testFloat(math.IsNaN))},
+	{Op: "IsInf", Since: 10, Shape: sameShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
+		Fold: isInfFold},
 	{Op: "Where", Since: 9, Shape: whereShape, Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
 		InPlace: inputs(1, 2), Fold: whereFold},
 
