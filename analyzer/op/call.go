@@ -42,9 +42,9 @@ type Call struct {
 // Errorf makes the error of a node; the analyzer adds which node it is.
 func (c *Call) Errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
-// Input returns input i or nil where it is absent.
+// Input returns input i or nil where it is absent; a rule writes -1 for an input that its operator does not have.
 func (c *Call) Input(i int) *Value {
-	if i < len(c.In) {
+	if i >= 0 && i < len(c.In) {
 		return c.In[i]
 	}
 	return nil
