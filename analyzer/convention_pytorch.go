@@ -15,9 +15,9 @@ var torchConvention = Convention{
 	Note: "2 per multiply-accumulate of convolutions, matrix products and fused attention; biases, normalisation, activations and " +
 		"pooling count 0. A transposed convolution is counted over its input's extents. A matrix times a vector counts 0: mv and " +
 		"dot have no formula. Recurrent layers count 0, as the fused kernels of cuDNN and oneDNN do; PyTorch's unfused CPU path for " +
-		"RNN and GRU would show their matrix products. Causal attention is counted in full. Attention on the CPU runs in a " +
-		"kernel of its own, which the tool counts as 0 up to release 2.13. Quantised operators have no formula, so they count 0. Folding BatchNormalization " +
-		"into a convolution changes nothing here." + asExported,
+		"RNN and GRU would show their matrix products. Causal attention is counted in full. Attention on the CPU runs in a kernel of " +
+		"its own, which the tool counts as 0 up to release 2.13. Quantised operators have no formula, so they count 0. Folding " +
+		"BatchNormalization into a convolution changes nothing here." + asExported,
 	rules: countRules{
 		"Conv":          perMAC(2),
 		"ConvTranspose": perMAC(2),

@@ -154,6 +154,13 @@ func TestConventions(t *testing.T) {
 		{"einsum", single(13, "Einsum", attrs(text("equation", "bij,bjk->bik")), act(2, 3, 5), act(2, 5, 7)),
 			counts{"ours": 210, "torch": 420, "fvcore": 210, "onnx-tool": 210}},
 
+		{"convolution with activation", single(13, "com.microsoft:FusedConv", attrs(text("activation", "Relu")), act(1, 2, 4, 4), weight(3, 2, 3, 3)),
+			counts{"ours": 216, "torch": 432, "fvcore": 216, "thop": 216}},
+		{"scaled product", single(13, "com.microsoft:FusedMatMul", attrs(integerAttr("transB", 1)), act(3, 5), act(7, 5)),
+			counts{"ours": 105, "torch": 210, "fvcore": 105}},
+		// 2 heads of 4: 3 queries and 3 keys, 2·2·3·3·4
+		{"attention of a runtime", single(13, "com.microsoft:MultiHeadAttention", attrs(integerAttr("num_heads", 2)), act(1, 3, 8), act(1, 3, 8), act(1, 3, 8)),
+			counts{"ours": 144, "torch": 288}},
 		{"quantised product", single(13, "QLinearMatMul", nil, act(2, 3, 5).of(onnx.Uint8), weight(), weight().of(onnx.Uint8),
 			weight(5, 7).of(onnx.Uint8), weight(), weight().of(onnx.Uint8), weight(), weight().of(onnx.Uint8)),
 			counts{"ours": 210, "onnx-tool": 210}},
