@@ -15,7 +15,7 @@ var entries = []Entry{
 		Note:   "Grouped convolutions; the paper's tool ignored the groups, hence its 2.27 G-Ops where the graph has 1.45."},
 	{Name: "bn-alexnet", Title: "BN-AlexNet", Group: Paper, Input: imagenet, build: bnAlexNet,
 		Source: "Zagoruyko's Torch AlexNet in two branches with BatchNormalization, 2016.",
-		Note:   "The original definition is no longer published; BatchNormalization in the classifier is inferred (19,136 of 60,541,992 parameters are BatchNormalization's)."},
+		Note:   "The original definition is no longer published; BatchNormalization in the classifier is inferred (16,384 of the 60,541,992 parameters)."},
 	{Name: "bn-nin", Title: "BN-NIN", Group: Paper, Input: imagenet, build: bnNIN,
 		Source: "Lin, Chen, Yan, Network in Network, 2013, as ninbn.lua of soumith/imagenet-multiGPU.torch builds it."},
 	{Name: "enet", Title: "ENet", Group: Paper, Input: imagenet, build: eNet,

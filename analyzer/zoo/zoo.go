@@ -36,7 +36,7 @@ type Entry struct {
 	build func(g net, x tensor) tensor
 }
 
-// Names lists the networks: the paper's in the order of its years and depths, then variants and modern ones.
+// Names lists the networks: the paper's fourteen first, then variants, then modern ones.
 func Names() []string {
 	names := make([]string, len(entries))
 	for i, e := range entries {
