@@ -33,13 +33,15 @@ type engine struct {
 	nextID  int
 	inlined int
 	symbols []Symbol
-	names   map[string]int // how often a hint of a fresh symbol was used
-	diags   []Diagnostic
-	dropped int // diagnostics beyond the bound
-	folded  []*Node // see Report.Folded
-	unknown map[string]int
-	counted int // nodes seen
-	known   int // nodes with a rule
+	// captured holds, per subgraph, the names that it takes from outside.
+	captured map[*onnx.Graph][]string
+	names    map[string]int // how often a hint of a fresh symbol was used
+	diags    []Diagnostic
+	dropped  int     // diagnostics beyond the bound
+	folded   []*Node // see Report.Folded
+	unknown  map[string]int
+	counted  int // nodes seen
+	known    int // nodes with a rule
 }
 
 type funcKey struct{ domain, name, overload string }
@@ -208,7 +210,7 @@ func (e *engine) order(g *onnx.Graph, protos []*onnx.Node, s *scope) ([]*onnx.No
 			if !sorted {
 				break
 			}
-			for _, name := range captures(p.Attributes[a].G) {
+			for _, name := range e.captures(p.Attributes[a].G) {
 				if j, local := defined[name]; local && j >= i {
 					sorted = false
 				}
@@ -237,7 +239,7 @@ func (e *engine) sort(g *onnx.Graph, protos []*onnx.Node, defined map[string]int
 			need(in)
 		}
 		for a := range p.Attributes {
-			for _, name := range captures(p.Attributes[a].G) {
+			for _, name := range e.captures(p.Attributes[a].G) {
 				need(name)
 			}
 		}
@@ -267,53 +269,52 @@ func (e *engine) sort(g *onnx.Graph, protos []*onnx.Node, defined map[string]int
 
 func describe(i int, p *onnx.Node) string { return fmt.Sprintf("node %d %q (%s)", i, p.Name, p.OpType) }
 
-// captures returns the names that a subgraph takes from enclosing graphs, nested subgraphs included.
-func captures(g *onnx.Graph) []string {
+// captures returns the names that a subgraph takes from enclosing graphs, sorted, those of nested subgraphs included.
+func (e *engine) captures(g *onnx.Graph) []string {
 	if g == nil {
 		return nil
 	}
+	if names, ok := e.captured[g]; ok {
+		return names
+	}
+	if e.captured == nil {
+		e.captured = map[*onnx.Graph][]string{}
+	}
+	e.captured[g] = nil // a graph that holds itself takes nothing more from outside
+	local := make(map[string]bool, len(g.Inputs)+len(g.Nodes))
+	for _, in := range g.Inputs {
+		local[in.Name] = true
+	}
+	for _, t := range g.Initializers {
+		local[t.Name] = true
+	}
+	for _, n := range g.Nodes {
+		for _, o := range n.Outputs {
+			local[o] = true
+		}
+	}
 	var out []string
-	var visit func(g *onnx.Graph, local map[string]bool, depth int)
-	visit = func(g *onnx.Graph, outer map[string]bool, depth int) {
-		if depth > maxDepth {
-			return
+	take := func(name string) {
+		if name != "" && !local[name] {
+			out = append(out, name)
 		}
-		local := make(map[string]bool, len(g.Nodes)+len(outer))
-		for name := range outer {
-			local[name] = true
+	}
+	for _, n := range g.Nodes {
+		for _, in := range n.Inputs {
+			take(in)
 		}
-		for _, in := range g.Inputs {
-			local[in.Name] = true
-		}
-		for _, t := range g.Initializers {
-			local[t.Name] = true
-		}
-		for _, n := range g.Nodes {
-			for _, o := range n.Outputs {
-				local[o] = true
-			}
-		}
-		for _, n := range g.Nodes {
-			for _, in := range n.Inputs {
-				if in != "" && !local[in] {
-					out = append(out, in)
-				}
-			}
-			for a := range n.Attributes {
-				if sub := n.Attributes[a].G; sub != nil {
-					visit(sub, local, depth+1)
-				}
-			}
-		}
-		for _, o := range g.Outputs {
-			if !local[o.Name] {
-				out = append(out, o.Name)
+		for a := range n.Attributes {
+			for _, name := range e.captures(n.Attributes[a].G) {
+				take(name)
 			}
 		}
 	}
-	visit(g, nil, 0)
+	for _, o := range g.Outputs {
+		take(o.Name)
+	}
 	slices.Sort(out)
-	return slices.Compact(out)
+	e.captured[g] = slices.Compact(out)
+	return e.captured[g]
 }
 
 // inferNode infers one node; executes is false where all its outputs are constants.
@@ -413,18 +414,14 @@ func (e *engine) apply(n *Node, c *op.Call) {
 				o.Ranked, o.Shape, o.Data = false, nil, nil
 			}
 		}
-		if c.HasOut(i) && o.Kind == onnx.KindTensor && !o.Ranked {
+		if c.HasOut(i) && opaque(o) {
 			n.Partial = true
-			e.diagnose(Diagnostic{SeverityWarning, CodeUnknownShape, n.Name, fmt.Sprintf("the rank of output %d %q is not known", i, o.Name)})
+			e.diagnose(Diagnostic{SeverityWarning, CodeUnknownShape, n.Name, fmt.Sprintf("the shape of output %d %q is not known", i, o.Name)})
 		}
 	}
-	for _, in := range c.In {
-		if in != nil && in.Kind == onnx.KindTensor && !in.Ranked {
-			n.Partial = true
-		}
-	}
-	if n.Partial && slices.ContainsFunc(c.In, func(v *op.Value) bool { return v != nil && v.Kind == onnx.KindTensor && !v.Ranked }) {
-		return // work of unknown shapes is unknown
+	if slices.ContainsFunc(c.In, opaque) {
+		n.Partial = true
+		return // work on unknown shapes is unknown
 	}
 	n.Work = n.Rule.Work(c)
 	if err := errors.Join(n.Work.MACs.Err(), n.Work.Vector.Err(), n.Work.Special.Err()); err != nil {
@@ -432,6 +429,11 @@ func (e *engine) apply(n *Node, c *op.Call) {
 		n.Work, n.Partial = op.Work{}, true
 	}
 	n.Read, n.Written = traffic(n.Rule, c)
+}
+
+// opaque reports whether not even the rank of v is known.
+func opaque(v *op.Value) bool {
+	return v != nil && (v.Kind == onnx.KindUnknown || v.Kind == onnx.KindTensor && !v.Ranked)
 }
 
 func shapeErr(v *op.Value) error {
