@@ -81,6 +81,7 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 		}
 	}
 	g := m.Graph
+	e.mayInline = inlinedBase + inlinedPerNode*fileNodes(m)
 	s := &scope{vals: make(map[string]*op.Value, len(g.Initializers)+2*len(g.Nodes)), opsets: m.Opset}
 	if err := e.addInitializers(g, s); err != nil {
 		return nil, err
@@ -126,6 +127,15 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 	r.external(m)
 	r.noteFree()
 	return r, nil
+}
+
+// fileNodes counts the nodes of the main graph and of the functions.
+func fileNodes(m *onnx.Model) int {
+	n := len(m.Graph.Nodes)
+	for _, f := range m.Functions {
+		n += len(f.Nodes)
+	}
+	return n
 }
 
 // input makes the value of a graph input from its declaration and the options.

@@ -131,8 +131,8 @@ func (e *nodeEngine) Alternative(body *op.Body) {
 // spend counts nodes that are inferred beyond those of the file, so that bodies and functions cannot unfold without
 // bound.
 func (e *engine) spend(n int, g *onnx.Graph) error {
-	if e.inlined += n; e.inlined > maxInlined {
-		return e.graphError(g, "functions and loop bodies unfold to more than %d nodes", maxInlined)
+	if e.inlined += n; e.inlined > e.mayInline {
+		return e.graphError(g, "functions and loop bodies unfold to more than %d nodes", e.mayInline)
 	}
 	return nil
 }

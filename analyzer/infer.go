@@ -16,8 +16,10 @@ import (
 const (
 	// maxDepth bounds nested graphs and function calls.
 	maxDepth = 100
-	// maxInlined bounds the nodes that function calls may unfold to, beyond those of the file.
-	maxInlined = 1 << 20
+	// inlinedBase and inlinedPerNode bound the nodes that calls and bodies may unfold to: so many, and so many more for
+	// each node of the file.
+	inlinedBase    = 1 << 17
+	inlinedPerNode = 256
 	// maxDiagnostics bounds the findings that are kept; the rest are counted.
 	maxDiagnostics = 1000
 )
@@ -29,10 +31,11 @@ type engine struct {
 	funcs   map[funcKey]*onnx.Function
 	binding dim.Env // symbols that are replaced before inference
 
-	values  []op.Value // current slab
-	nextID  int
-	inlined int
-	symbols []Symbol
+	values    []op.Value // current slab
+	nextID    int
+	inlined   int // nodes inferred in calls and bodies
+	mayInline int
+	symbols   []Symbol
 	// captured holds, per subgraph, the names that it takes from outside.
 	captured map[*onnx.Graph][]string
 	names    map[string]int // how often a hint of a fresh symbol was used
