@@ -235,7 +235,7 @@ func argFold(sign int) func(*Call) {
 			return
 		}
 		a, err := axis(c.Int("axis", 0), len(shape))
-		if err != nil {
+		if err != nil || shape[a] == 0 {
 			return
 		}
 		last := c.Int("select_last_index", 0) != 0
@@ -259,8 +259,11 @@ func argFold(sign int) func(*Call) {
 }
 
 // lines visits every line of a row-major tensor along axis a: fn gets the place of its first element and the step to
-// the next one. Lines come in row-major order of the other axes.
+// the next one. Lines come in row-major order of the other axes; an empty tensor has none, whatever its other extents.
 func lines(shape []int64, a int, fn func(first, step int64)) {
+	if slices.Contains(shape, 0) {
+		return
+	}
 	inner, outer := int64(1), int64(1)
 	for _, d := range shape[a+1:] {
 		inner *= d
