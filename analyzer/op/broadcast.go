@@ -190,7 +190,7 @@ func foldBroadcast(f func(args []Num) Num) func(*Call) {
 				continue // its argument stays unknown
 			}
 			s, ok := intShape(v.Shape)
-			if !ok {
+			if !ok || !broadcastsTo(s, shape) {
 				return
 			}
 			strides[i] = broadcastStrides(s, len(shape))
@@ -246,12 +246,12 @@ func foldChain(f func(a, b Num) Num) func(*Call) {
 	})
 }
 
-// intShape is the shape as plain integers; false where an extent is symbolic.
+// intShape is the shape as plain integers; false where an extent is symbolic, or negative in a contradictory model.
 func intShape(s Shape) ([]int64, bool) {
 	out := make([]int64, len(s))
 	for i, d := range s {
 		v, ok := d.Value()
-		if !ok {
+		if !ok || v < 0 {
 			return nil, false
 		}
 		out[i] = v
@@ -268,6 +268,20 @@ func rowMajor(shape []int64) []int64 {
 		n *= shape[i]
 	}
 	return st
+}
+
+// broadcastsTo reports whether shape broadcasts into the shape to without changing it.
+func broadcastsTo(shape, to []int64) bool {
+	lead := len(to) - len(shape)
+	if lead < 0 {
+		return false
+	}
+	for i, n := range shape {
+		if n != 1 && n != to[lead+i] {
+			return false
+		}
+	}
+	return true
 }
 
 // broadcastStrides aligns shape to the right of rank axes; broadcast axes have stride 0.

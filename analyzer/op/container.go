@@ -249,9 +249,14 @@ func sequenceParts(c *Call, total dim.Dim) (parts []dim.Dim, known bool, err err
 		switch {
 		case !split.Ranked || nums == nil:
 			return nil, false, nil
+		case len(split.Shape) > 1 || len(split.Shape) == 0 && len(nums) != 1:
+			return nil, false, c.Errorf("split is %v, want a scalar or a vector", split)
 		case len(split.Shape) == 1:
 			for _, n := range nums {
 				d, ok := n.Dim()
+				if v, isConst := d.Value(); ok && isConst && v < 0 {
+					return nil, false, c.Errorf("a part of %d, want at least 0", v)
+				}
 				if !ok {
 					d = c.Fresh("part", total)
 				}
@@ -273,8 +278,8 @@ func sequenceParts(c *Call, total dim.Dim) (parts []dim.Dim, known bool, err err
 	if !ok1 || !ok2 || n/k > maxItems {
 		return nil, false, nil
 	}
-	for at := int64(0); at < n; at += k {
-		parts = append(parts, dim.Const(min(k, n-at)))
+	for left := n; left > 0; left -= min(k, left) {
+		parts = append(parts, dim.Const(min(k, left)))
 	}
 	return parts, true, nil
 }
@@ -282,7 +287,7 @@ func sequenceParts(c *Call, total dim.Dim) (parts []dim.Dim, known bool, err err
 // splitItems hands known elements to the parts.
 func splitItems(x *Value, a int, items []*Value) {
 	nums, shape, ok := x.table()
-	if !ok {
+	if !ok || len(nums) == 0 {
 		return
 	}
 	inner := product(shape[a+1:])
@@ -290,11 +295,11 @@ func splitItems(x *Value, a int, items []*Value) {
 	var at int64
 	for _, it := range items {
 		n, ok := it.Shape.Elements().Value()
-		if !ok || outer == 0 || inner == 0 {
+		if !ok {
 			return
 		}
 		rows := n / (outer * inner)
-		if at+rows > shape[a] {
+		if rows > shape[a]-at {
 			return
 		}
 		part := make([]Num, 0, n)

@@ -22,7 +22,7 @@ func offsets(c *Call, pairs ...[2]int) (n dim.Dim) {
 		if zero == nil || allZero(zero) {
 			continue
 		}
-		if e, ok := c.In[p[0]].Elements(); ok {
+		if e, ok := c.Input(p[0]).Elements(); ok {
 			n = n.Add(e)
 		}
 	}

@@ -209,6 +209,9 @@ func distinct(c *Call, x *Value, a int) (groups [][]int64, known bool) {
 	if !c.HasAttr("axis") {
 		shape = []int64{int64(len(nums))}
 	}
+	if len(nums) == 0 && shape[a] > 0 { // without elements there is nothing to compare
+		return nil, false
+	}
 	strides := rowMajor(shape)
 	rest := slices.Clone(shape) // the shape of a slice
 	rest[a] = 1
@@ -296,7 +299,10 @@ func uniqueData(c *Call, x *Value, a int, groups [][]int64) {
 		shape = []int64{int64(len(nums))}
 	}
 	strides := rowMajor(shape)
-	outShape, _ := intShape(c.Out[0].Shape)
+	outShape, ok := intShape(c.Out[0].Shape)
+	if !ok {
+		return
+	}
 	c.Out[0].Data = &Data{Nums: each(outShape, size, func(idx []int64) Num {
 		var at int64
 		for k, i := range idx {

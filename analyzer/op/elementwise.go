@@ -135,7 +135,7 @@ func equalStringsFold(c *Call) {
 		fold2(equalFold)(c)
 		return
 	}
-	if len(a) != len(b) || !c.In[0].Shape.Equal(c.In[1].Shape) {
+	if len(c.In) != 2 || len(a) != len(b) || !c.In[0].Shape.Equal(c.In[1].Shape) {
 		return
 	}
 	out := make([]Num, len(a))
@@ -238,6 +238,9 @@ func whereShape(c *Call) error {
 }
 
 func whereFold(c *Call) {
+	if len(c.In) != 3 {
+		return
+	}
 	foldBroadcast(func(a []Num) Num {
 		cond, ok := a[0].Int64()
 		switch {

@@ -94,7 +94,7 @@ func gatherNDFold(c *Call) {
 		return
 	}
 	n, ok := c.Out[0].Shape.Elements().Value()
-	if !ok || n > MaxElems {
+	if !ok || n > MaxElems || n == 0 {
 		return
 	}
 	batch, depth := int(c.Int("batch_dims", 0)), int(ishape[len(ishape)-1])
@@ -113,7 +113,7 @@ func gatherNDFold(c *Call) {
 			known = known && ok
 			from += p * strides[batch+k]
 		}
-		if known {
+		if known && from+length <= int64(len(data)) {
 			out = append(out, data[from:from+length]...)
 		} else {
 			out = append(out, make([]Num, length)...)

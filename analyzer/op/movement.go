@@ -152,6 +152,10 @@ func concatFold(c *Call) {
 		return
 	}
 	out := make([]Num, 0, n)
+	if n == 0 {
+		c.Out[0].Data = &Data{Nums: out}
+		return
+	}
 	outer := int64(1)
 	for _, d := range c.Out[0].Shape[:along] {
 		v, _ := d.Value()
@@ -248,7 +252,7 @@ func splitFold(c *Call) {
 	var at int64
 	for _, o := range c.Out {
 		n, ok := o.Shape[0].Value()
-		if nums == nil || !ok || at+n > int64(len(nums)) {
+		if nums == nil || !ok || n < 0 || n > int64(len(nums))-at {
 			return
 		}
 		o.Data = &Data{Nums: nums[at : at+n]}
@@ -477,6 +481,10 @@ func gatherFold(c *Call) {
 	}
 	a, err := axis(c.Int("axis", 0), len(src))
 	if err != nil {
+		return
+	}
+	if n == 0 { // the loops below run over axes, of which one is empty
+		c.Out[0].Data = &Data{Nums: []Num{}}
 		return
 	}
 	inner := int64(1)

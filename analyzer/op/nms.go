@@ -81,6 +81,9 @@ func nonMaxSuppression(c *Call) (selected []Num, known bool) {
 	}
 	center := c.Int("center_point_box", 0) != 0
 	n := ss[2]
+	if n == 0 {
+		return nil, true
+	}
 	for line := range ss[0] * ss[1] {
 		batch, class := line/ss[1], line%ss[1]
 		var order []int64

@@ -229,10 +229,10 @@ func oneHotFold(c *Call) {
 	}
 	a, err := axis(c.Int("axis", -1), len(shape)+1)
 	n, ok := c.Out[0].Shape.Elements().Value()
-	if err != nil || !ok || n > MaxElems {
+	outShape, ok2 := intShape(c.Out[0].Shape)
+	if err != nil || !ok || !ok2 || n > MaxElems {
 		return
 	}
-	outShape, _ := intShape(c.Out[0].Shape)
 	depth := outShape[a]
 	strides := rowMajor(shape)
 	c.Out[0].Data = &Data{Nums: each(outShape, n, func(at []int64) Num {

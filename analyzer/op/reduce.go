@@ -252,7 +252,7 @@ func argFold(sign int) func(*Call) {
 			}
 			out = append(out, IntOf(best))
 		})
-		if complete {
+		if complete && len(nums) > 0 {
 			c.Out[0].Data = &Data{Nums: out}
 		}
 	}
@@ -372,7 +372,10 @@ func topKFold(c *Call) {
 	if !ok || err != nil || outShape[a] > shape[a] {
 		return
 	}
-	n, _ := c.Out[0].Shape.Elements().Value()
+	n, ok := c.Out[0].Shape.Elements().Value()
+	if !ok || n > MaxElems {
+		return
+	}
 	values, indices := make([]Num, n), make([]Num, n)
 	sign := -1
 	if c.Int("largest", 1) == 0 {

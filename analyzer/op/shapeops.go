@@ -502,11 +502,16 @@ func unsqueezeShape(c *Call) error {
 
 // sameElementsFold hands known elements on: the order is unchanged.
 func sameElementsFold(c *Call) {
-	if x := c.In[0]; x != nil && x.mayHaveElems() {
-		if nums := x.Elems(); nums != nil || x.Data != nil {
-			c.Out[0].Data = x.Data
+	x, out := c.In[0], c.Out[0]
+	if x == nil || !x.mayHaveElems() || x.Elems() == nil && x.Data == nil {
+		return
+	}
+	if n, ok := out.Elements(); ok {
+		if v, ok := n.Value(); ok && v != int64(max(len(x.Data.Nums), len(x.Data.Strs))) {
+			return // a reshape that does not fit
 		}
 	}
+	out.Data = x.Data
 }
 
 func expandShape(c *Call) error {

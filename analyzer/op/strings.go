@@ -13,6 +13,9 @@ import (
 const stringDoc = "work on strings is not counted"
 
 func stringConcatFold(c *Call) {
+	if len(c.In) != 2 {
+		return
+	}
 	a, b := c.In[0].Strs(), c.In[1].Strs()
 	shape, ok := intShape(c.Out[0].Shape)
 	if a == nil || b == nil || !ok || product(shape) > MaxElems {

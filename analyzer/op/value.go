@@ -140,7 +140,7 @@ func (v *Value) Rank() (n int, ok bool) { return len(v.Shape), v.Ranked }
 
 // Elements is the number of elements of a tensor; ok is false where the rank is unknown or v is no tensor.
 func (v *Value) Elements() (n dim.Dim, ok bool) {
-	if !v.Ranked {
+	if v == nil || !v.Ranked {
 		return dim.Dim{}, false
 	}
 	return v.Shape.Elements(), true

@@ -83,7 +83,7 @@ func perOutput(vector, special int64) func(*Call) Work {
 
 // perInput counts vector and special operations per element of input i.
 func perInput(i int, vector, special int64) func(*Call) Work {
-	return func(c *Call) Work { return perElement(c.In[i], vector, special) }
+	return func(c *Call) Work { return perElement(c.Input(i), vector, special) }
 }
 
 func perElement(v *Value, vector, special int64) Work {
