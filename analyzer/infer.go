@@ -134,6 +134,7 @@ func (e *engine) addInitializers(g *onnx.Graph, s *scope) error {
 func (e *engine) defineConst(s *scope, v *op.Value) {
 	v.Const = true
 	v.Roots = []*op.Value{v}
+	v.Seal()
 	s.vals[v.Name] = v
 }
 
@@ -448,7 +449,7 @@ func shapeErr(v *op.Value) error {
 			return fmt.Errorf("extent %d is %d, want at least 0", i, n)
 		}
 	}
-	if b, ok := v.Bytes(); ok && b.Err() != nil {
+	if b, ok := v.Seal(); ok && b.Err() != nil {
 		return fmt.Errorf("%s: size in bytes: %w", v, b.Err())
 	}
 	return nil

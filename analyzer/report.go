@@ -69,11 +69,20 @@ func (r *Report) Totals() Totals {
 	var t Totals
 	r.Walk(func(n *Node, times dim.Dim, _ int) {
 		t.Nodes++
-		t.MACs = t.MACs.Add(n.Work.MACs.Mul(times))
-		t.FLOPs = t.FLOPs.Add(n.Work.FLOPs().Mul(times))
-		t.Special = t.Special.Add(n.Work.Special.Mul(times))
-		t.BytesRead = t.BytesRead.Add(n.Read.Mul(times))
-		t.BytesWritten = t.BytesWritten.Add(n.Written.Mul(times))
+		add := func(sum *dim.Dim, x dim.Dim) {
+			if x.Is(0) {
+				return
+			}
+			if !times.Is(1) {
+				x = x.Mul(times)
+			}
+			*sum = sum.Add(x)
+		}
+		add(&t.MACs, n.Work.MACs)
+		add(&t.FLOPs, n.Work.FLOPs())
+		add(&t.Special, n.Work.Special)
+		add(&t.BytesRead, n.Read)
+		add(&t.BytesWritten, n.Written)
 	})
 	for _, w := range r.Weights {
 		t.Params = t.Params.Add(w.Params)
@@ -110,6 +119,9 @@ func (r *Report) LowerBound() bool {
 
 // FreeDims lists the symbols without a value that shapes or totals depend on, sorted.
 func (r *Report) FreeDims() []string {
+	if r.fixed() {
+		return nil
+	}
 	var free []string
 	seen := map[string]bool{}
 	need := func(d dim.Dim) {
@@ -134,6 +146,16 @@ func (r *Report) FreeDims() []string {
 	}
 	slices.Sort(free)
 	return free
+}
+
+// fixed reports whether every symbol of the model has a value.
+func (r *Report) fixed() bool {
+	for _, s := range r.Symbols {
+		if _, bound := r.Dims[s.Name]; !bound {
+			return false
+		}
+	}
+	return true
 }
 
 // collectWeights finds the constants that executed nodes read as data.

@@ -89,21 +89,34 @@ type Value struct {
 
 	// ID numbers the values of one analysis; the analyzer sets it.
 	ID int
+
+	size   dim.Dim // what Bytes returns, once sealed
+	sealed bool
+}
+
+// Seal fixes the size in bytes once the type is final, so that Bytes need not add it up again; ok is false where the
+// size is not known. A later SetTensor, SetUnranked or SetType opens the value again.
+func (v *Value) Seal() (size dim.Dim, ok bool) {
+	v.sealed = false
+	if v.size, ok = v.Bytes(); ok && !v.HasItems {
+		v.sealed = true
+	}
+	return v.size, ok
 }
 
 // SetTensor makes v a tensor of the given element type and shape.
 func (v *Value) SetTensor(dt onnx.DType, s Shape) {
-	v.Kind, v.DType, v.Ranked, v.Shape = onnx.KindTensor, dt, true, s
+	v.Kind, v.DType, v.Ranked, v.Shape, v.sealed = onnx.KindTensor, dt, true, s, false
 }
 
 // SetUnranked makes v a tensor whose rank is not known.
 func (v *Value) SetUnranked(dt onnx.DType) {
-	v.Kind, v.DType, v.Ranked, v.Shape = onnx.KindTensor, dt, false, nil
+	v.Kind, v.DType, v.Ranked, v.Shape, v.sealed = onnx.KindTensor, dt, false, nil, false
 }
 
 // SetType copies the type of o (kind, element type, shape, elements), not its data or provenance.
 func (v *Value) SetType(o *Value) {
-	v.Kind, v.DType, v.Ranked, v.Shape = o.Kind, o.DType, o.Ranked, o.Shape
+	v.Kind, v.DType, v.Ranked, v.Shape, v.sealed = o.Kind, o.DType, o.Ranked, o.Shape, false
 	v.Elem, v.Items, v.HasItems = o.Elem, o.Items, o.HasItems
 }
 
@@ -150,6 +163,9 @@ func (v *Value) Elements() (n dim.Dim, ok bool) {
 // bytes; a known sequence is the sum over its items. ok is false where the shape or the width is unknown (a string
 // has no fixed width).
 func (v *Value) Bytes() (n dim.Dim, ok bool) {
+	if v.sealed {
+		return v.size, true
+	}
 	if v.HasItems {
 		for _, it := range v.Items {
 			b, ok := it.Bytes()
