@@ -181,4 +181,3 @@ func (m *Machine) Config() []Param {
 	}
 	return c
 }
-

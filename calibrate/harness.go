@@ -40,6 +40,9 @@ type Timing struct {
 	Median, P10, P90, Lo, Hi float64
 	// Spread is the half-width of the interval relative to the median.
 	Spread float64
+	// Best is the lowest median of a burst. Other processes only ever add time, and on a shared machine they come and go
+	// in phases longer than a burst: where bursts disagree, the lowest is nearest to the undisturbed machine.
+	Best float64
 	// Drift is the median of the last third of the bursts relative to that of the first, less 1; 0 below three bursts.
 	Drift    float64
 	Warnings []string
@@ -167,12 +170,19 @@ func finish(timings []Timing, state []turns, rules Rules) {
 		var ok bool
 		t.Lo, t.Hi, ok = MedianInterval(s.runs, 0.95)
 		t.Spread = (t.Hi - t.Lo) / 2 / t.Median
+		t.Best = math.Inf(1)
+		for _, b := range s.bursts {
+			t.Best = min(t.Best, b.Median)
+		}
 		t.Drift = drift(s.bursts)
 		if !ok || t.Runs < rules.MinRuns {
 			t.Warnings = append(t.Warnings, fmt.Sprintf("only %d runs, want %d", t.Runs, rules.MinRuns))
 		}
 		if ok && t.Spread > 3*rules.Spread {
 			t.Warnings = append(t.Warnings, fmt.Sprintf("the median is known to ±%.1f %% only: another process, or changing clocks", 100*t.Spread))
+		}
+		if t.Median > 1.1*t.Best {
+			t.Warnings = append(t.Warnings, fmt.Sprintf("the median is %.0f %% above the best burst: the machine was busy with something else", 100*(t.Median/t.Best-1)))
 		}
 		if limit := max(0.03, 2*t.Spread); math.Abs(t.Drift) > limit {
 			t.Warnings = append(t.Warnings, fmt.Sprintf("the last rounds are %+.1f %% off the first", 100*t.Drift))

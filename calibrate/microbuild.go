@@ -178,10 +178,6 @@ func attrInts(name string, v ...int64) onnx.Attribute {
 	return onnx.Attribute{Name: name, Type: onnx.AttrInts, Ints: v}
 }
 
-func attrFloat(name string, v float32) onnx.Attribute {
-	return onnx.Attribute{Name: name, Type: onnx.AttrFloat, F: v}
-}
-
 func attrString(name, v string) onnx.Attribute {
 	return onnx.Attribute{Name: name, Type: onnx.AttrString, S: v}
 }

@@ -44,7 +44,7 @@ type Value struct {
 }
 
 // Name is the benchmark's name: ORT/class=gemm/m=64/n=256/threads=1.
-func (s *Sample) Name() string {
+func (s Sample) Name() string {
 	var b strings.Builder
 	b.WriteString(s.Backend)
 	b.WriteString("/class=" + s.Class)
@@ -55,7 +55,7 @@ func (s *Sample) Name() string {
 }
 
 // Param returns the text of a parameter.
-func (s *Sample) Param(key string) (string, bool) {
+func (s Sample) Param(key string) (string, bool) {
 	for _, p := range s.Params {
 		if p.Key == key {
 			return p.Value, true
@@ -65,14 +65,14 @@ func (s *Sample) Param(key string) (string, bool) {
 }
 
 // Int returns a parameter that is a whole number; ok is false where it is absent or something else.
-func (s *Sample) Int(key string) (v int64, ok bool) {
+func (s Sample) Int(key string) (v int64, ok bool) {
 	text, _ := s.Param(key)
 	v, err := strconv.ParseInt(text, 10, 64)
 	return v, err == nil
 }
 
 // Value returns the value of a unit.
-func (s *Sample) Value(unit string) (float64, bool) {
+func (s Sample) Value(unit string) (float64, bool) {
 	for _, v := range s.Values {
 		if v.Unit == unit {
 			return v.Value, true
@@ -235,7 +235,7 @@ func sampleOf(r *benchfmt.Result) (Sample, error) {
 }
 
 // check wants a name that survives writing and reading, and values that can be measured.
-func (s *Sample) check() error {
+func (s Sample) check() error {
 	if s.Backend == "" || s.Backend[0] < 'A' || s.Backend[0] > 'Z' || !isWord(s.Backend) {
 		return fmt.Errorf("backend %q: want a word with a capital first", s.Backend)
 	}

@@ -213,4 +213,3 @@ func join(dir, name string) string {
 	}
 	return filepath.Join(dir, name)
 }
-

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -75,37 +76,39 @@ type Session struct {
 }
 
 // NewSession loads a model. The runtime's objection is a *RunError.
-func (l *Library) NewSession(src Source, o Options) (s *Session, err error) {
+func (l *Library) NewSession(src Source, o Options) (*Session, error) {
 	if len(src.Inputs) == 0 || len(src.Outputs) == 0 {
 		return nil, &RunError{src.Name, "load", errors.New("the binding runs models with at least one input and one output")}
 	}
-	s = &Session{source: src}
-	defer func() {
-		if err != nil {
-			s.Close()
-			s = nil
-		}
-	}()
+	s := &Session{source: src}
+	if err := s.load(o); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Session) load(o Options) (err error) {
 	if o.Profile {
 		if s.temporary, err = os.MkdirTemp("", "onnxcost-profile-"); err != nil {
-			return nil, err
+			return err
 		}
 		s.profile = filepath.Join(s.temporary, "profile")
 	}
 	opts, err := sessionOptions(o, s.profile)
 	if err != nil {
-		return nil, &RunError{src.Name, "load", err}
+		return &RunError{s.source.Name, "load", err}
 	}
 	defer opts.Destroy()
-	if src.Path != "" {
-		s.session, err = ort.NewDynamicAdvancedSession(src.Path, src.Inputs, src.Outputs, opts)
+	if s.source.Path != "" {
+		s.session, err = ort.NewDynamicAdvancedSession(s.source.Path, s.source.Inputs, s.source.Outputs, opts)
 	} else {
-		s.session, err = ort.NewDynamicAdvancedSessionWithONNXData(src.Data, src.Inputs, src.Outputs, opts)
+		s.session, err = ort.NewDynamicAdvancedSessionWithONNXData(s.source.Data, s.source.Inputs, s.source.Outputs, opts)
 	}
 	if err != nil {
-		return nil, &RunError{src.Name, "load", err}
+		return &RunError{s.source.Name, "load", err}
 	}
-	return s, nil
+	return nil
 }
 
 func sessionOptions(o Options, profile string) (*ort.SessionOptions, error) {
@@ -171,7 +174,11 @@ func appendProvider(opts *ort.SessionOptions, name string) error {
 	case "openvino":
 		return opts.AppendExecutionProviderOpenVINO(nil)
 	}
-	return opts.AppendExecutionProvider(providerNames[name], nil)
+	official, known := providerNames[name]
+	if !known {
+		return fmt.Errorf("execution provider %q: want one of %s", name, strings.Join(Providers(), ", "))
+	}
+	return opts.AppendExecutionProvider(official, nil)
 }
 
 // value makes the runtime's view of a tensor, which keeps and shares the tensor's bytes.

@@ -37,4 +37,6 @@ func (*Session) Close() error { return nil }
 func (*Session) CloseProfile() (*Profile, error) { return nil, errNoCgo }
 
 // CheckProvider fails: the program was built without cgo.
-func (*Library) CheckProvider(Source, Options, map[string]*Tensor, map[string]*Tensor) error { return errNoCgo }
+func (*Library) CheckProvider(Source, Options, map[string]*Tensor, map[string]*Tensor) error {
+	return errNoCgo
+}

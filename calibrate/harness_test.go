@@ -1,0 +1,177 @@
+package calibrate
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/fstest"
+	"time"
+)
+
+func TestMedianAndQuantile(t *testing.T) {
+	for _, c := range []struct {
+		v    []float64
+		p    float64
+		want float64
+	}{
+		{[]float64{3}, 0.5, 3}, {[]float64{4, 1}, 0.5, 2.5}, {[]float64{5, 1, 3}, 0.5, 3}, {[]float64{1, 2, 3, 4, 5}, 0.1, 1.4},
+		{[]float64{1, 2, 3, 4, 5}, 1, 5}, {[]float64{1, 2, 3, 4, 5}, 0, 1},
+	} {
+		if got := Quantile(c.v, c.p); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("quantile %g of %v: got %g, want %g", c.p, c.v, got, c.want)
+		}
+	}
+	if v := Median(nil); !math.IsNaN(v) {
+		t.Errorf("median of nothing: got %g, want NaN", v)
+	}
+}
+
+// TestMedianInterval draws from a distribution whose median is known: the interval has to hold it as often as it says,
+// and to need six values for 95 %.
+func TestMedianInterval(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	const trials = 4000
+	for _, n := range []int{6, 15, 40} {
+		held := 0
+		for range trials {
+			v := make([]float64, n)
+			for i := range v {
+				v[i] = r.ExpFloat64()
+			}
+			lo, hi, ok := MedianInterval(v, 0.95)
+			if !ok {
+				t.Fatalf("no interval of %d values", n)
+			}
+			if lo <= math.Ln2 && math.Ln2 <= hi {
+				held++
+			}
+		}
+		if share := float64(held) / trials; share < 0.94 {
+			t.Errorf("%d values: the interval held the median in %.3f of trials, want at least 0.95", n, share)
+		}
+	}
+	if _, _, ok := MedianInterval([]float64{1, 2, 3, 4, 5}, 0.95); ok {
+		t.Error("five values gave an interval of 95 %: their range holds the median in 93.75 % of cases")
+	}
+}
+
+func TestSpearman(t *testing.T) {
+	if got := Spearman([]float64{1, 2, 3, 4}, []float64{10, 20, 40, 80}); got != 1 {
+		t.Errorf("same order: got %g, want 1", got)
+	}
+	if got := Spearman([]float64{1, 2, 3}, []float64{3, 2, 1}); got != -1 {
+		t.Errorf("opposite order: got %g, want -1", got)
+	}
+	if got, want := Spearman([]float64{1, 2, 2, 3}, []float64{1, 2, 3, 4}), 0.9486832980505138; math.Abs(got-want) > 1e-12 {
+		t.Errorf("ties: got %g, want %g", got, want)
+	}
+}
+
+// TestTimeTakesTurns checks the order of runs, not their length: every round has a burst of each subject, and the order
+// differs from round to round and not from seed to seed.
+func TestTimeTakesTurns(t *testing.T) {
+	order := func(seed uint64) []int {
+		var seen []int
+		var subjects []Subject
+		for i := range 4 {
+			subjects = append(subjects, Subject{Name: string(rune('a' + i)), Run: func() error {
+				if len(seen) == 0 || seen[len(seen)-1] != i {
+					seen = append(seen, i)
+				}
+				return nil
+			}})
+		}
+		timings, err := Time(context.Background(), subjects, Rules{MinRuns: 1, Rounds: 3, Share: time.Nanosecond, Warmup: 2, Seed: seed}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range timings {
+			if len(x.Bursts) != 3 || x.Runs != 3 || !(x.Median > 0) || x.Best > x.Median || x.P10 > x.P90 {
+				t.Errorf("%s: got %+v, want three bursts of one run", x.Name, x)
+			}
+		}
+		return seen
+	}
+	if a, b := order(1), order(1); !slices.Equal(a, b) {
+		t.Errorf("the same seed gave %v and %v", a, b)
+	}
+	if a, b := order(1), order(3); slices.Equal(a, b) {
+		t.Errorf("seeds 1 and 3 gave the same order %v", a)
+	}
+}
+
+func TestTimeStopsAndFails(t *testing.T) {
+	broken := errors.New("broken")
+	n := 0
+	ctx, cancel := context.WithCancel(context.Background())
+	timings, err := Time(ctx, []Subject{
+		{"fails", func() error { return broken }},
+		{"stops", func() error {
+			if n++; n == 50 {
+				cancel()
+			}
+			return nil
+		}},
+	}, Rules{MinRuns: 1000, MinTime: time.Hour, Rounds: 1 << 30, Share: time.Hour, Seed: 1}, nil)
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want the context's error", err)
+	}
+	if !errors.Is(timings[0].Err, broken) || timings[0].Runs != 0 {
+		t.Errorf("a subject that fails: got %+v", timings[0])
+	}
+	if timings[1].Runs == 0 || len(timings[1].Warnings) == 0 {
+		t.Errorf("a subject that was stopped: got %+v, want its runs and a warning that they are few", timings[1])
+	}
+}
+
+func TestTimingSeesLoadAndDrift(t *testing.T) {
+	bursts := func(medians ...float64) (s turns) {
+		for _, m := range medians {
+			s.bursts = append(s.bursts, Burst{m, m, m, 10})
+			for range 10 {
+				s.runs = append(s.runs, m)
+			}
+		}
+		return s
+	}
+	timings := make([]Timing, 3)
+	finish(timings, []turns{bursts(1, 1.001, 0.999, 1), bursts(1, 2, 2, 2, 2), bursts(1, 1.1, 1.2, 1.3, 1.4, 1.5)}, DefaultRules(time.Second, 1))
+	for i, want := range []int{0, 1, 1} {
+		if got := len(timings[i].Warnings); got < want || want == 0 && got > 0 {
+			t.Errorf("case %d: got warnings %q, want at least %d", i, timings[i].Warnings, want)
+		}
+	}
+	if timings[1].Best != 1 || timings[1].Median != 2 {
+		t.Errorf("best %g, median %g, want 1 and 2", timings[1].Best, timings[1].Median)
+	}
+	if d := timings[2].Drift; math.Abs(d-(1.45/1.05-1)) > 1e-12 {
+		t.Errorf("drift: got %g", d)
+	}
+}
+
+func TestMachineFrom(t *testing.T) {
+	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
+	m := machineFrom(fstest.MapFS{
+		"proc/cpuinfo": file("processor\t: 0\nvendor_id\t: GenuineIntel\nmodel name\t: Some CPU\nflags\t\t: fpu avx avx2 fma avx512f\n\nprocessor\t: 1\nmodel name\t: Other\n"),
+		"proc/loadavg": file("1.50 1.0 0.5 1/100 5\n"),
+		"proc/meminfo": file("MemTotal:       1024 kB\n"),
+		"sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": file("powersave\n"),
+		"sys/devices/system/cpu/cpu0/cache/index0/level":       file("1\n"), "sys/devices/system/cpu/cpu0/cache/index0/type": file("Data\n"),
+		"sys/devices/system/cpu/cpu0/cache/index0/size": file("32K\n"), "sys/devices/system/cpu/cpu0/cache/index0/shared_cpu_list": file("0\n"),
+		"sys/devices/system/cpu/cpu0/cache/index1/level": file("1\n"), "sys/devices/system/cpu/cpu0/cache/index1/type": file("Instruction\n"),
+		"sys/devices/system/cpu/cpu0/cache/index2/level": file("3\n"), "sys/devices/system/cpu/cpu0/cache/index2/type": file("Unified\n"),
+		"sys/devices/system/cpu/cpu0/cache/index2/size": file("32M\n"), "sys/devices/system/cpu/cpu0/cache/index2/shared_cpu_list": file("0-3,8\n"),
+	}, 4)
+	if m.CPU != "Some CPU" || m.Load1 != 1.5 || m.MemoryB != 1<<20 || m.Governor != "powersave" || len(m.Features) != 4 {
+		t.Errorf("got %+v", m)
+	}
+	if want := []CacheInfo{{1, 32 << 10, 1}, {3, 32 << 20, 5}}; !slices.Equal(m.Caches, want) {
+		t.Errorf("caches: got %v, want %v", m.Caches, want)
+	}
+	if m := machineFrom(fstest.MapFS{}, 2); m.Load1 != -1 || m.CPU != "" || m.Cores != 2 {
+		t.Errorf("a system that tells nothing: got %+v", m)
+	}
+}

@@ -1,0 +1,85 @@
+package calibrate
+
+import (
+	"bytes"
+	"context"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+)
+
+// TestSweepModels analyses every model of three sweeps: the graphs make sense to the analyzer, whose shapes agree with
+// the declared output of one element, and names give the same models back.
+func TestSweepModels(t *testing.T) {
+	perClass := map[string]int{}
+	for seed := uint64(1); seed <= 3; seed++ {
+		for _, b := range Sweep(seed, 0.1) {
+			perClass[b.Class]++
+			m, err := b.Model()
+			if err != nil {
+				t.Fatalf("%s: %v", b.Sample().Name(), err)
+			}
+			r, err := analyzer.Analyze(context.Background(), m, analyzer.Options{})
+			if err != nil {
+				t.Fatalf("%s: %v", b.Sample().Name(), err)
+			}
+			if r.LowerBound() || len(r.Diagnostics) > 0 {
+				t.Errorf("%s: %v", b.Sample().Name(), r.Diagnostics)
+			}
+			if n, _ := r.Outputs[0].Elements(); !n.Is(1) || len(r.Outputs) != 1 {
+				t.Errorf("%s: output of %s elements, want 1", b.Sample().Name(), n)
+			}
+		}
+	}
+	for _, c := range Classes() {
+		if perClass[c] < 15 {
+			t.Errorf("class %s: %d points in three sweeps, want at least 15", c, perClass[c])
+		}
+	}
+}
+
+func TestMicroIsDeterministic(t *testing.T) {
+	if d := cmp.Diff(Sweep(7, 0.3), Sweep(7, 0.3)); d != "" {
+		t.Errorf("the same seed gave two sweeps:\n%s", d)
+	}
+	if cmp.Equal(Sweep(7, 0.3), Sweep(8, 0.3)) {
+		t.Error("two seeds gave the same sweep")
+	}
+	b := Micro{"gemm", []Param{{"m", "4"}, {"k", "600"}, {"n", "700"}, {"t", "1"}, {"act", "1"}, {"depth", "2"}, {"threads", "3"}}}
+	var files [2]bytes.Buffer
+	for i := range files {
+		m, err := b.Model()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := onnx.Encode(&files[i], m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(files[0].Bytes(), files[1].Bytes()) {
+		t.Error("the same parameters gave two files")
+	}
+}
+
+func TestMicroRefusesNames(t *testing.T) {
+	gemm := func(m, k, n string) []Param {
+		return []Param{{"m", m}, {"k", k}, {"n", n}, {"t", "0"}, {"act", "0"}, {"depth", "1"}}
+	}
+	for _, b := range []Micro{
+		{"nothing", nil},
+		{"gemm", gemm("4", "600", "x")},
+		{"gemm", gemm("-4", "600", "700")},
+		{"gemm", gemm("4", "4194304", "4194304")},
+		{"gemm", gemm("4", "600", "99999999")},
+		{"gemm", gemm("4", "600", "700")[:5]},
+		{"chainunary", []Param{{"depth", "100000"}}},
+		{"conv3x3", nil},
+	} {
+		if _, err := b.Model(); err == nil {
+			t.Errorf("%v: got a model, want an error", b)
+		}
+	}
+}

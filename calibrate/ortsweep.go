@@ -1,0 +1,221 @@
+package calibrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/calibrate/ort"
+)
+
+// SweepOptions steer GatherORT.
+type SweepOptions struct {
+	Threads  int
+	Seed     uint64
+	For      time.Duration // the whole of it, loading included
+	Provider string        // execution provider; "" for the CPU
+	Date     string        // YYYY-MM-DD, for the record
+	Progress func(Progress)
+}
+
+// Progress is how far a measurement is.
+type Progress struct {
+	What        string // what is measured now
+	Done, Total int
+	Left        time.Duration // estimated
+}
+
+// The anchor is a microbenchmark that every block measures again: what it shows is the machine's drift.
+var anchorMicro = Micro{"gemm", []Param{{"m", "96"}, {"k", "416"}, {"n", "416"}, {"t", "0"}, {"act", "0"}, {"depth", "1"}}}
+
+// The microbenchmarks that are loaded at a time take turns, so that a disturbance, which lasts seconds, hits classes and
+// shapes alike and leaves some of the rounds alone. All of them at once would not fit into the memory of a small
+// machine: a block ends at blockSize models or at a share of the memory.
+const (
+	blockSize   = 100
+	memoryShare = 1.0 / 8
+)
+
+// GatherORT measures the microbenchmarks of a sweep in ONNX Runtime within the time given, in blocks of shapes drawn at
+// random from all classes. Each round of a point is one sample. When ctx ends, it returns what has been measured with
+// ctx's error; points that the runtime refuses are left out and named in the notes.
+func GatherORT(ctx context.Context, lib *ort.Library, o SweepOptions) (*Samples, []string, error) {
+	if o.Threads < 1 {
+		return nil, nil, fmt.Errorf("%d threads, want at least 1", o.Threads)
+	}
+	begin := time.Now()
+	scale := min(2, max(0.3, o.For.Seconds()/usualSweep.Seconds()))
+	points := Sweep(o.Seed, scale)
+	rnd := rand.New(rand.NewPCG(o.Seed, 0x7377656570))
+	rnd.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
+
+	g := &gather{lib: lib, o: o, begin: begin, total: len(points), samples: newSamples(lib, o)}
+	var err error
+	for len(points) > 0 && err == nil {
+		n := blockLength(points, ThisMachine().MemoryB)
+		err = g.block(ctx, points[:n])
+		points = points[n:]
+	}
+	if d := g.anchorDrift(); d > 0.05 {
+		g.notes = append(g.notes, fmt.Sprintf("the machine's speed varied by %.0f %% between the blocks of the sweep (median of the same product)", 100*d))
+	}
+	g.samples.Set("anchor-spread", strconv.FormatFloat(g.anchorDrift(), 'f', 4, 64))
+	if len(g.samples.Samples) == 0 && err == nil {
+		err = errors.New("ONNX Runtime ran none of the microbenchmarks")
+	}
+	return g.samples, g.notes, err
+}
+
+// blockLength is how many of the points may be loaded together.
+func blockLength(points []Micro, memory int64) int {
+	room := float64(memory) * memoryShare
+	n := 0
+	for n < len(points) && n < blockSize {
+		room -= 2.5 * points[n].weightBytes() // the runtime's copy, the packed form, and the file while it loads
+		room -= 16 << 20                      // a session, and activations
+		if n++; memory > 0 && room < 0 {
+			break
+		}
+	}
+	return n
+}
+
+// usualSweep is the length of time that the counts of the classes are made for.
+const usualSweep = 60 * time.Second
+
+func newSamples(lib *ort.Library, o SweepOptions) *Samples {
+	s := &Samples{}
+	m := ThisMachine()
+	s.Config = m.Config()
+	s.Set("backend", "onnxruntime")
+	s.Set("onnxruntime", lib.Version)
+	s.Set("provider", cmpOr(o.Provider, "cpu"))
+	s.Set("go", runtime.Version())
+	s.Set("seed", strconv.FormatUint(o.Seed, 10))
+	s.Set("date", o.Date)
+	return s
+}
+
+func cmpOr(s, def string) string {
+	if s == "" {
+		return def
+	}
+	return s
+}
+
+// gather is the state of a sweep.
+type gather struct {
+	lib     *ort.Library
+	o       SweepOptions
+	begin   time.Time
+	total   int
+	done    int
+	loaded  int
+	loading time.Duration // of the points done
+	samples *Samples
+	notes   []string
+	anchors []float64
+}
+
+// block loads some points, lets them take turns, and records their rounds.
+func (g *gather) block(ctx context.Context, points []Micro) error {
+	var subjects []Subject
+	var loaded []Micro
+	start := time.Now()
+	defer func() { g.done += len(points) }()
+	for _, b := range append([]Micro{anchorMicro}, points...) {
+		if ctx.Err() != nil {
+			break
+		}
+		s, err := openMicro(ctx, g.lib, b, ort.Options{Threads: g.o.Threads, Provider: g.o.Provider}, g.o.Seed)
+		if err != nil {
+			sample := b.Sample()
+			g.notes = append(g.notes, fmt.Sprintf("%s is left out: %v", sample.Name(), err))
+			continue
+		}
+		defer s.Close()
+		subjects = append(subjects, Subject{Name: b.Class, Run: s.Run})
+		loaded = append(loaded, b)
+	}
+	g.loading += time.Since(start)
+	g.loaded += len(points)
+	rules := g.rules()
+	g.report(points)
+	timings, err := Time(ctx, subjects, rules, nil)
+	for i, t := range timings {
+		switch {
+		case t.Err != nil:
+			g.notes = append(g.notes, fmt.Sprintf("%s is left out: %v", t.Name, t.Err))
+		case i == 0 && loaded[0].Class == anchorMicro.Class && slices.Equal(loaded[0].Params, anchorMicro.Params):
+			if t.Runs > 0 {
+				g.anchors = append(g.anchors, t.Median)
+			}
+		default:
+			g.record(loaded[i], t)
+		}
+	}
+	return err
+}
+
+// rules divide the time that is left among the points that are left.
+func (g *gather) rules() Rules {
+	left := g.o.For - time.Since(g.begin)
+	points := g.total - g.done
+	perLoad := g.loading / time.Duration(max(1, g.loaded))
+	share := left/time.Duration(max(1, points)) - perLoad
+	// The warm-up runs and the anchor take their part of a share.
+	share = max(5*time.Millisecond, share*9/10)
+	return Rules{MinRuns: 10, MinTime: share, Spread: 0, Share: share, Rounds: 4, Warmup: 1, Seed: g.o.Seed + uint64(g.done)}
+}
+
+func (g *gather) report(points []Micro) {
+	if g.o.Progress == nil {
+		return
+	}
+	var classes []string
+	for _, b := range points {
+		if !slices.Contains(classes, b.Class) {
+			classes = append(classes, b.Class)
+		}
+	}
+	slices.Sort(classes)
+	g.o.Progress(Progress{What: strings.Join(classes, " "), Done: g.done, Total: g.total, Left: max(0, g.o.For-time.Since(g.begin))})
+}
+
+// record makes a sample of every round.
+func (g *gather) record(b Micro, t Timing) {
+	for _, burst := range t.Bursts {
+		s := b.Sample()
+		s.Params = append(slices.Clone(b.Params), Param{"threads", strconv.Itoa(g.o.Threads)})
+		s.Runs = burst.Runs
+		s.Values = []Value{{burst.Median, UnitSeconds}, {burst.P10, UnitLow}, {burst.P90, UnitHigh}}
+		g.samples.Samples = append(g.samples.Samples, s)
+	}
+}
+
+// anchorDrift is the range of the anchor's medians relative to their median, the outermost on either side left out
+// where there are many.
+func (g *gather) anchorDrift() float64 {
+	if len(g.anchors) < 2 {
+		return 0
+	}
+	return (Quantile(g.anchors, 0.9) - Quantile(g.anchors, 0.1)) / Median(g.anchors)
+}
+
+// openMicro builds, loads and binds a microbenchmark.
+func openMicro(ctx context.Context, lib *ort.Library, b Micro, o ort.Options, seed uint64) (*ort.Session, error) {
+	m, err := b.Model()
+	if err != nil {
+		return nil, err
+	}
+	sample := b.Sample()
+	j := Job{Name: sample.Name(), Model: m, Options: analyzer.Options{}, Below: 128}
+	return j.session(ctx, lib, o, seed)
+}
