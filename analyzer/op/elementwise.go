@@ -1,6 +1,7 @@
 package op
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
@@ -9,10 +10,23 @@ import (
 // Element-wise operators. The weights are arithmetic operations and special evaluations per output element, counted
 // from the formula that the standard gives for the operator; comparisons and selections count one operation.
 
+// opsDoc is a formula with what is counted of it per output element.
+func opsDoc(formula string, vector, special int64) string {
+	switch {
+	case special == 0:
+		return fmt.Sprintf("%s: %d per element", formula, vector)
+	case vector == 0:
+		return fmt.Sprintf("%s: %d special per element", formula, special)
+	}
+	return fmt.Sprintf("%s: %d and %d special per element", formula, vector, special)
+}
+
+const legacyDoc = "; the second input is broadcast into the first (attribute broadcast)"
+
 // elementwise is a unary operator that keeps the element type.
-func elementwise(name string, since int64, vector, special int64, fold func(Num) Num) Rule {
+func elementwise(name string, since int64, vector, special int64, formula string, fold func(Num) Num) Rule {
 	r := Rule{Op: name, Since: since, Shape: sameShape, Work: perOutput(vector, special), Memory: Stream,
-		Class: Elementwise, InPlace: inputs(0)}
+		Class: Elementwise, InPlace: inputs(0), Doc: opsDoc(formula, vector, special)}
 	if fold != nil {
 		r.Fold = fold1(fold)
 	}
@@ -20,32 +34,33 @@ func elementwise(name string, since int64, vector, special int64, fold func(Num)
 }
 
 // binary is an element-wise operator with numpy broadcasting.
-func binary(name string, since int64, vector, special int64, fold func(a, b Num) Num) Rule {
+func binary(name string, since int64, vector, special int64, formula string, fold func(a, b Num) Num) Rule {
 	return Rule{Op: name, Since: since, Shape: broadcastShape, Work: perOutput(vector, special), Memory: Stream,
-		Class: Elementwise, InPlace: inputs(0, 1), Fold: fold2(fold)}
+		Class: Elementwise, InPlace: inputs(0, 1), Fold: fold2(fold), Doc: opsDoc(formula, vector, special)}
 }
 
 // legacyBinary is the form before opset 7: the second input is broadcast into the first, whose shape the result has
 // (attributes broadcast and axis).
-func legacyBinary(name string, since int64, vector, special int64) Rule {
+func legacyBinary(name string, since int64, vector, special int64, formula string) Rule {
 	return Rule{Op: name, Since: since, Shape: sameShape, Work: perOutput(vector, special), Memory: Stream,
-		Class: Elementwise, InPlace: inputs(0), Doc: "second input broadcast into the first (attribute broadcast)"}
+		Class: Elementwise, InPlace: inputs(0), Doc: opsDoc(formula, vector, special) + legacyDoc}
 }
 
 // comparison is a binary operator with a bool result.
-func comparison(name string, since int64, fold func(a, b Num) Num) Rule {
+func comparison(name string, since int64, formula string, fold func(a, b Num) Num) Rule {
 	return Rule{Op: name, Since: since, Shape: broadcastShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream,
-		Class: Elementwise, Fold: fold2(fold)}
+		Class: Elementwise, Fold: fold2(fold), Doc: opsDoc(formula, 1, 0)}
 }
 
-func legacyComparison(name string, since int64) Rule {
+func legacyComparison(name string, since int64, formula string) Rule {
 	return Rule{Op: name, Since: since, Shape: sameShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream,
-		Class: Elementwise, Doc: "second input broadcast into the first (attribute broadcast)"}
+		Class: Elementwise, Doc: opsDoc(formula, 1, 0) + legacyDoc}
 }
 
 // variadic is an element-wise operator over any number of inputs: n-1 operations per element.
-func variadic(name string, since int64, fold func(a, b Num) Num) Rule {
+func variadic(name string, since int64, formula string, fold func(a, b Num) Num) Rule {
 	return Rule{Op: name, Since: since, Shape: broadcastShape, Memory: Stream, Class: Elementwise, InPlace: inputs(0, 1),
+		Doc:  formula + ": n-1 per element for n inputs",
 		Fold: foldChain(fold), Work: func(c *Call) Work { return perElement(c.Out[0], int64(len(c.In)-1), 0) }}
 }
 
@@ -257,80 +272,100 @@ func whereFold(c *Call) {
 
 var elementwiseRules = []Rule{
 	// arithmetic
-	binary("Add", 7, 1, 0, numAdd), legacyBinary("Add", 1, 1, 0),
-	binary("Sub", 7, 1, 0, numSub), legacyBinary("Sub", 1, 1, 0),
-	binary("Mul", 7, 1, 0, numMul), legacyBinary("Mul", 1, 1, 0),
-	binary("Div", 7, 0, 1, numDiv), legacyBinary("Div", 1, 0, 1),
-	{Op: "Mod", Since: 10, Shape: broadcastShape, Work: perOutput(0, 1), Memory: Stream, Class: Elementwise,
+	binary("Add", 7, 1, 0, "a+b", numAdd), legacyBinary("Add", 1, 1, 0, "a+b"),
+	binary("Sub", 7, 1, 0, "a-b", numSub), legacyBinary("Sub", 1, 1, 0, "a-b"),
+	binary("Mul", 7, 1, 0, "a·b", numMul), legacyBinary("Mul", 1, 1, 0, "a·b"),
+	binary("Div", 7, 0, 1, "a/b", numDiv), legacyBinary("Div", 1, 0, 1, "a/b"),
+	{Op: "Mod", Since: 10, Doc: opsDoc("a mod b", 0, 1),
+		Shape: broadcastShape, Work: perOutput(0, 1), Memory: Stream, Class: Elementwise,
 		InPlace: inputs(0, 1), Fold: modFold},
-	{Op: "Pow", Since: 7, Shape: broadcastShape, Work: perOutput(0, 1), Memory: Stream, Class: Elementwise,
+	{Op: "Pow", Since: 7, Doc: opsDoc("a^b", 0, 1),
+		Shape: broadcastShape, Work: perOutput(0, 1), Memory: Stream, Class: Elementwise,
 		InPlace: inputs(0), Fold: fold2(numPow)},
-	legacyBinary("Pow", 1, 0, 1),
-	elementwise("Abs", 1, 1, 0, numAbs), elementwise("Neg", 1, 1, 0, numNeg),
-	elementwise("Sign", 9, 1, 0, numSign),
-	elementwise("Floor", 1, 1, 0, numFloor), elementwise("Ceil", 1, 1, 0, numCeil),
-	elementwise("Round", 11, 1, 0, float1(math.RoundToEven)),
-	elementwise("Reciprocal", 1, 0, 1, func(a Num) Num { return numDiv(Float(1), a) }),
-	elementwise("Sqrt", 1, 0, 1, float1(math.Sqrt)),
-	elementwise("Exp", 1, 0, 1, float1(math.Exp)), elementwise("Log", 1, 0, 1, float1(math.Log)),
-	elementwise("Erf", 9, 0, 1, float1(math.Erf)),
-	elementwise("Sin", 7, 0, 1, float1(math.Sin)), elementwise("Cos", 7, 0, 1, float1(math.Cos)),
-	elementwise("Tan", 7, 0, 1, nil), elementwise("Asin", 7, 0, 1, nil), elementwise("Acos", 7, 0, 1, nil),
-	elementwise("Atan", 7, 0, 1, nil), elementwise("Sinh", 9, 0, 1, nil), elementwise("Cosh", 9, 0, 1, nil),
-	elementwise("Asinh", 9, 0, 1, nil), elementwise("Acosh", 9, 0, 1, nil), elementwise("Atanh", 9, 0, 1, nil),
-	variadic("Sum", 1, numAdd),
-	variadic("Max", 1, numMax),
-	variadic("Min", 1, numMin),
-	{Op: "Mean", Since: 1, Shape: broadcastShape, Memory: Stream, Class: Elementwise, InPlace: inputs(0, 1),
+	legacyBinary("Pow", 1, 0, 1, "a^b"),
+	elementwise("Abs", 1, 1, 0, "|x|", numAbs), elementwise("Neg", 1, 1, 0, "-x", numNeg),
+	elementwise("Sign", 9, 1, 0, "sign(x)", numSign),
+	elementwise("Floor", 1, 1, 0, "floor(x)", numFloor), elementwise("Ceil", 1, 1, 0, "ceil(x)", numCeil),
+	elementwise("Round", 11, 1, 0, "x rounded, halves to even", float1(math.RoundToEven)),
+	elementwise("Reciprocal", 1, 0, 1, "1/x", func(a Num) Num { return numDiv(Float(1), a) }),
+	elementwise("Sqrt", 1, 0, 1, "√x", float1(math.Sqrt)),
+	elementwise("Exp", 1, 0, 1, "exp(x)", float1(math.Exp)), elementwise("Log", 1, 0, 1, "log(x)", float1(math.Log)),
+	elementwise("Erf", 9, 0, 1, "erf(x)", float1(math.Erf)),
+	elementwise("Sin", 7, 0, 1, "sin(x)", float1(math.Sin)), elementwise("Cos", 7, 0, 1, "cos(x)", float1(math.Cos)),
+	elementwise("Tan", 7, 0, 1, "tan(x)", nil),
+	elementwise("Asin", 7, 0, 1, "asin(x)", nil),
+	elementwise("Acos", 7, 0, 1, "acos(x)", nil),
+	elementwise("Atan", 7, 0, 1, "atan(x)", nil),
+	elementwise("Sinh", 9, 0, 1, "sinh(x)", nil),
+	elementwise("Cosh", 9, 0, 1, "cosh(x)", nil),
+	elementwise("Asinh", 9, 0, 1, "asinh(x)", nil),
+	elementwise("Acosh", 9, 0, 1, "acosh(x)", nil),
+	elementwise("Atanh", 9, 0, 1, "atanh(x)", nil),
+	variadic("Sum", 1, "Σ of the inputs", numAdd),
+	variadic("Max", 1, "the largest of the inputs", numMax),
+	variadic("Min", 1, "the least of the inputs", numMin),
+	{Op: "Mean", Since: 1, Doc: "the mean of n inputs: n-1 operations, 1 special",
+		Shape: broadcastShape, Memory: Stream, Class: Elementwise, InPlace: inputs(0, 1),
 		Fold: foldBroadcast(meanOf),
 		Work: func(c *Call) Work { return perElement(c.Out[0], int64(len(c.In)-1), 1) }},
 
 	// activations
-	elementwise("Relu", 1, 1, 0, func(a Num) Num { return numMax(a, zeroLike(a)) }),
-	elementwise("Sigmoid", 1, 2, 2, nil), // 1/(1+exp(-x))
-	elementwise("Tanh", 1, 0, 1, float1(math.Tanh)),
-	elementwise("LeakyRelu", 1, 2, 0, nil), elementwise("ThresholdedRelu", 10, 1, 0, nil),
-	elementwise("HardSigmoid", 1, 4, 0, nil), // max(0, min(1, αx+β))
-	elementwise("HardSwish", 14, 5, 0, nil),
-	elementwise("Elu", 1, 3, 1, nil), elementwise("Selu", 1, 4, 1, nil), elementwise("Celu", 12, 4, 2, nil),
-	elementwise("Softplus", 1, 1, 2, nil), elementwise("Softsign", 1, 2, 1, nil),
-	elementwise("Shrink", 9, 3, 0, nil),
+	elementwise("Relu", 1, 1, 0, "max(x, 0)", func(a Num) Num { return numMax(a, zeroLike(a)) }),
+	elementwise("Sigmoid", 1, 2, 2, "1/(1+exp(-x))", nil),
+	elementwise("Tanh", 1, 0, 1, "tanh(x)", float1(math.Tanh)),
+	elementwise("LeakyRelu", 1, 2, 0, "x or αx", nil), elementwise("ThresholdedRelu", 10, 1, 0, "x or 0", nil),
+	elementwise("HardSigmoid", 1, 4, 0, "max(0, min(1, αx+β))", nil),
+	elementwise("HardSwish", 14, 5, 0, "x·max(0, min(1, x/6+1/2))", nil),
+	elementwise("Elu", 1, 3, 1, "x or α(exp(x)-1)", nil),
+	elementwise("Selu", 1, 4, 1, "γ·(x or α(exp(x)-1))", nil),
+	elementwise("Celu", 12, 4, 2, "max(0, x) + min(0, α(exp(x/α)-1))", nil),
+	elementwise("Softplus", 1, 1, 2, "log(1+exp(x))", nil), elementwise("Softsign", 1, 2, 1, "x/(1+|x|)", nil),
+	elementwise("Shrink", 9, 3, 0, "x-bias, x+bias or 0", nil),
 	{Op: "Gelu", Since: 20, Shape: sameShape, Memory: Stream, Class: Elementwise, InPlace: inputs(0), Work: geluWork,
 		Doc: "0.5·x·(1+erf(x/√2)); with approximate=tanh the polynomial's operations are counted"},
-	elementwise("Mish", 18, 2, 3, nil),  // x·tanh(log(1+exp(x)))
-	elementwise("Swish", 24, 4, 2, nil), // x·sigmoid(αx)
-	{Op: "PRelu", Since: 1, Shape: sameShape, Work: perOutput(2, 0), Memory: Stream, Class: Elementwise, InPlace: inputs(0)},
-	{Op: "Clip", Since: 11, Shape: sameShape, Work: perOutput(2, 0), Memory: Stream, Class: Elementwise,
+	elementwise("Mish", 18, 2, 3, "x·tanh(log(1+exp(x)))", nil),
+	elementwise("Swish", 24, 4, 2, "x·sigmoid(αx)", nil),
+	{Op: "PRelu", Since: 1, Doc: opsDoc("x or slope·x", 2, 0),
+		Shape: sameShape, Work: perOutput(2, 0), Memory: Stream, Class: Elementwise, InPlace: inputs(0)},
+	{Op: "Clip", Since: 11, Doc: opsDoc("max(low, min(high, x))", 2, 0),
+		Shape: sameShape, Work: perOutput(2, 0), Memory: Stream, Class: Elementwise,
 		InPlace: inputs(0), HostInputs: inputsFrom(1), Fold: clipFold},
-	{Op: "Clip", Since: 1, Shape: sameShape, Work: perOutput(2, 0), Memory: Stream, Class: Elementwise, InPlace: inputs(0)},
+	{Op: "Clip", Since: 1, Doc: opsDoc("max(low, min(high, x))", 2, 0),
+		Shape: sameShape, Work: perOutput(2, 0), Memory: Stream, Class: Elementwise, InPlace: inputs(0)},
 
 	// comparison and logic
-	{Op: "Equal", Since: 7, Shape: broadcastShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
+	{Op: "Equal", Since: 7, Doc: opsDoc("a=b", 1, 0),
+		Shape: broadcastShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
 		Fold: equalStringsFold},
-	legacyComparison("Equal", 1),
-	comparison("Greater", 7, compareFold(func(s int) bool { return s > 0 })), legacyComparison("Greater", 1),
-	comparison("Less", 7, compareFold(func(s int) bool { return s < 0 })), legacyComparison("Less", 1),
-	comparison("GreaterOrEqual", 12, compareFold(func(s int) bool { return s >= 0 })),
-	comparison("LessOrEqual", 12, compareFold(func(s int) bool { return s <= 0 })),
-	comparison("And", 7, boolFold(func(a, b bool) bool { return a && b })), legacyComparison("And", 1),
-	comparison("Or", 7, boolFold(func(a, b bool) bool { return a || b })), legacyComparison("Or", 1),
-	comparison("Xor", 7, boolFold(func(a, b bool) bool { return a != b })), legacyComparison("Xor", 1),
-	{Op: "Not", Since: 1, Shape: sameShape, Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
+	legacyComparison("Equal", 1, "a=b"),
+	comparison("Greater", 7, "a>b", compareFold(func(s int) bool { return s > 0 })), legacyComparison("Greater", 1, "a>b"),
+	comparison("Less", 7, "a<b", compareFold(func(s int) bool { return s < 0 })), legacyComparison("Less", 1, "a<b"),
+	comparison("GreaterOrEqual", 12, "a≥b", compareFold(func(s int) bool { return s >= 0 })),
+	comparison("LessOrEqual", 12, "a≤b", compareFold(func(s int) bool { return s <= 0 })),
+	comparison("And", 7, "a and b", boolFold(func(a, b bool) bool { return a && b })), legacyComparison("And", 1, "a and b"),
+	comparison("Or", 7, "a or b", boolFold(func(a, b bool) bool { return a || b })), legacyComparison("Or", 1, "a or b"),
+	comparison("Xor", 7, "a xor b", boolFold(func(a, b bool) bool { return a != b })), legacyComparison("Xor", 1, "a xor b"),
+	{Op: "Not", Since: 1, Doc: opsDoc("not x", 1, 0),
+		Shape: sameShape, Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
 		InPlace: inputs(0), Fold: fold1(notFold)},
-	{Op: "IsNaN", Since: 9, Shape: sameShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
+	{Op: "IsNaN", Since: 9, Doc: opsDoc("a test", 1, 0),
+		Shape: sameShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
 		Fold: fold1(testFloat(math.IsNaN))},
-	{Op: "IsInf", Since: 10, Shape: sameShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
+	{Op: "IsInf", Since: 10, Doc: opsDoc("a test", 1, 0),
+		Shape: sameShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
 		Fold: isInfFold},
-	{Op: "Where", Since: 9, Shape: whereShape, Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
+	{Op: "Where", Since: 9, Doc: opsDoc("a or b", 1, 0),
+		Shape: whereShape, Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
 		InPlace: inputs(1, 2), Fold: whereFold},
 
 	// bits
-	{Op: "BitShift", Since: 11, Shape: broadcastShape, Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
+	{Op: "BitShift", Since: 11, Doc: opsDoc("a<<b or a>>b", 1, 0),
+		Shape: broadcastShape, Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
 		InPlace: inputs(0, 1), Fold: bitShiftFold},
-	binary("BitwiseAnd", 18, 1, 0, bitFold(func(a, b int64) int64 { return a & b })),
-	binary("BitwiseOr", 18, 1, 0, bitFold(func(a, b int64) int64 { return a | b })),
-	binary("BitwiseXor", 18, 1, 0, bitFold(func(a, b int64) int64 { return a ^ b })),
-	elementwise("BitwiseNot", 18, 1, 0, func(a Num) Num {
+	binary("BitwiseAnd", 18, 1, 0, "a&b", bitFold(func(a, b int64) int64 { return a & b })),
+	binary("BitwiseOr", 18, 1, 0, "a|b", bitFold(func(a, b int64) int64 { return a | b })),
+	binary("BitwiseXor", 18, 1, 0, "a^b (bits)", bitFold(func(a, b int64) int64 { return a ^ b })),
+	elementwise("BitwiseNot", 18, 1, 0, "^x", func(a Num) Num {
 		x, ok := a.Int64()
 		if !ok {
 			return Num{}

@@ -546,9 +546,14 @@ func touchedAndIndices(i int) func(c *Call) (read, written dim.Dim) {
 }
 
 var movementRules = []Rule{
-	{Op: "Transpose", Since: 1, Shape: transposeShape, Work: noWork, Memory: Stream, Class: Movement, Fold: transposeFold},
-	{Op: "Concat", Since: 1, Shape: concatShape, Work: noWork, Memory: Stream, Class: Movement, Fold: concatFold},
-	{Op: "Split", Since: 1, Shape: splitShape, Work: noWork, Memory: Indexed, Class: Movement, HostInputs: inputs(1), Fold: splitFold, Traffic: touched},
-	{Op: "Slice", Since: 1, Shape: sliceShape, Work: noWork, Memory: Indexed, Class: Movement, HostInputs: inputsFrom(1), Fold: sliceFold, Traffic: touched},
-	{Op: "Gather", Since: 1, Shape: gatherShape, Work: noWork, Memory: Indexed, Class: Movement, Fold: gatherFold, Traffic: touchedAndIndices(1)},
+	{Op: "Transpose", Since: 1, Doc: movesDoc,
+		Shape: transposeShape, Work: noWork, Memory: Stream, Class: Movement, Fold: transposeFold},
+	{Op: "Concat", Since: 1, Doc: movesDoc,
+		Shape: concatShape, Work: noWork, Memory: Stream, Class: Movement, Fold: concatFold},
+	{Op: "Split", Since: 1, Doc: movesDoc,
+		Shape: splitShape, Work: noWork, Memory: Indexed, Class: Movement, HostInputs: inputs(1), Fold: splitFold, Traffic: touched},
+	{Op: "Slice", Since: 1, Doc: movesDoc,
+		Shape: sliceShape, Work: noWork, Memory: Indexed, Class: Movement, HostInputs: inputsFrom(1), Fold: sliceFold, Traffic: touched},
+	{Op: "Gather", Since: 1, Doc: movesDoc,
+		Shape: gatherShape, Work: noWork, Memory: Indexed, Class: Movement, Fold: gatherFold, Traffic: touchedAndIndices(1)},
 }
