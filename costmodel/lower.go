@@ -26,7 +26,7 @@ type Plan struct {
 func Lower(r *analyzer.Report, rt Runtime) (*Plan, error) {
 	p := &Plan{Runtime: rt, Report: r}
 	switch rt {
-	case Eager:
+	case Eager, Torch7:
 		p.lowerEager(r.Nodes, dim.Const(1), 0)
 	default:
 		_, err := ParseRuntime(string(rt))

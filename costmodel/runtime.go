@@ -26,6 +26,7 @@ type RuntimeInfo struct {
 
 var runtimes = []RuntimeInfo{
 	{Eager, "a framework that launches operator by operator (PyTorch eager)", "nothing; views and shape arithmetic cost no kernel"},
+	{Torch7, "Torch7 modules over cuDNN 5, as arXiv:1605.07678 measured them", "nothing; a module is a kernel"},
 }
 
 // Runtimes lists the profiles, in the order in which help shows them.

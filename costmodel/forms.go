@@ -1,0 +1,32 @@
+package costmodel
+
+import "github.com/onnxcost/onnxcost/specs"
+
+// setup is what a fitted form gets to prepare itself for one plan on one device.
+type setup struct {
+	plan      *Plan
+	device    *specs.Device
+	fit       *specs.Fit
+	precision specs.DType
+	threads   int // 0 where the device is not divided
+}
+
+// timeForms are the fitted forms of kernel time by Fit.Form. A fit whose form is not here is not used.
+var timeForms = map[string]func(setup) (timeModel, error){
+	FormTorch7: newTorch7Model,
+}
+
+// findTimeFit gives the fit that serves the runtime, threads and precision among the forms that the model knows.
+func findTimeFit(d *specs.Device, rt Runtime, p specs.DType, threads int) *specs.Fit {
+	for i := range d.Fits {
+		form := d.Fits[i].Form
+		if _, known := timeForms[form]; !known || d.Fits[i].Measure != specs.MeasureTime {
+			continue
+		}
+		fit := d.FindFit(specs.FitKey{Measure: specs.MeasureTime, Form: form, Runtime: string(rt), Threads: threads, Precision: p})
+		if fit != nil {
+			return fit
+		}
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package costmodel
+
+import (
+	"math"
+
+	"github.com/onnxcost/onnxcost/specs"
+)
+
+// FormPower is the form of power fits: net power = active + (ε_op·operations + ε_byte·bytes)/t, above the device's
+// idle power. Group "net" has the terms active_w, j_per_op and j_per_byte.
+const FormPower = "power/net/v1"
+
+// The power priors: shares of the span between idle and limit. They are separate from the time priors because they
+// are weaker: data sheets give two points, idle and limit.
+const (
+	powerActive  = 0.30 // clocks and caches awake, nothing computed yet
+	powerCompute = 0.85 // arithmetic at peak: a large product at 80 % of peak then draws the limit, as such products do
+	powerMemory  = 0.45 // traffic at peak: a copy draws about 70 % of the limit
+	powerSigma   = 0.20 // standard deviation of ln(measured/predicted) that is taken for them
+)
+
+// PowerReason says in a line what the power of a datasheet device rests on.
+const PowerReason = "of the span from idle to limit, 30 % is drawn by being active, 85 % by arithmetic at peak, 45 % by memory traffic at peak; estimates, standard deviation 20 %"
+
+// powerModel turns time, operations and bytes into joules. Watts are those of what Power in the device file covers.
+type powerModel struct {
+	known      bool
+	idle       float64
+	active     float64
+	limit      float64 // +Inf where the device states none
+	perProduct map[specs.DType]float64
+	perOther   float64 // per FLOP outside of products
+	perByte    float64
+	sigma      float64
+	calibrated bool
+}
+
+// newPowerModel takes the fit of the runtime where there is one, and the priors otherwise. share is the part of the
+// device that is at work: threads over cores.
+func newPowerModel(d *specs.Device, rt Runtime, p specs.DType, threads int, share float64) powerModel {
+	m := powerModel{limit: math.Inf(1), perProduct: map[specs.DType]float64{}}
+	if d.Power.IdleW == nil {
+		return m
+	}
+	m.idle = d.Power.IdleW.Value
+	if d.Power.LimitW != nil {
+		m.limit = d.Power.LimitW.Value
+	}
+	fit := d.FindFit(specs.FitKey{Measure: specs.MeasurePower, Form: FormPower, Runtime: string(rt), Threads: threads, Precision: p})
+	if fit != nil {
+		g := fit.Groups["net"]
+		m.known, m.calibrated = true, true
+		m.active, m.perByte, m.perOther = g.Term("active_w"), g.Term("j_per_byte"), g.Term("j_per_op")
+		m.perProduct[p], m.perProduct[specs.INT8] = m.perOther, m.perOther
+		if r := fit.Residuals; r != nil {
+			m.sigma = (r.Quantile(0.95) - r.Quantile(0.05)) / (2 * z90)
+		}
+		return m
+	}
+	if d.Power.LimitW == nil {
+		return m
+	}
+	span := (m.limit - m.idle) * share
+	m.known, m.sigma = true, powerSigma
+	m.active = powerActive * span
+	for _, t := range []specs.DType{p, specs.INT8} {
+		if r, ok := d.PeakRate(t); ok {
+			m.perProduct[t] = powerCompute * (m.limit - m.idle) / r.Value
+		}
+	}
+	m.perOther = powerCompute * (m.limit - m.idle) / vectorPeak(d, p)
+	m.perByte = powerMemory * (m.limit - m.idle) / d.Memory.BandwidthBytesPerS.Value
+	return m
+}
+
+// dynamic is the energy of one execution's operations and bytes.
+func (m *powerModel) dynamic(l *Load) float64 {
+	per, ok := m.perProduct[l.Precision]
+	if !ok {
+		per = m.perOther
+	}
+	return per*2*l.MACs + m.perOther*math.Max(0, l.FLOPs-2*l.MACs) + m.perByte*l.Bytes()
+}
+
+// stretch is the factor by which an inference of t seconds slows down so that its mean power stays at the limit:
+// the dynamic energy is what it is, and only time can spread it. Where even an active device without work exceeds the
+// limit, nothing is left to stretch.
+func (m *powerModel) stretch(t, dynamicJ float64) float64 {
+	static := m.idle + m.active
+	if t <= 0 || dynamicJ <= 0 || static >= m.limit || static+dynamicJ/t <= m.limit {
+		return 1
+	}
+	return dynamicJ / (m.limit - static) / t
+}

@@ -1,0 +1,334 @@
+package costmodel
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/specs"
+)
+
+// PredictSchema names the form of a list of predictions.
+const PredictSchema = "onnxcost/predict/v1"
+
+// The codes of a prediction's own diagnostics.
+const (
+	CodeNoTimeModel   = "no-time-model"
+	CodeUpperBound    = "upper-bound"
+	CodeExtrapolation = "extrapolation"
+	CodeNoFit         = "no-fit"
+	CodePowerCap      = "power-cap"
+	CodeNoPower       = "no-power"
+	CodeMemory        = "memory-capacity"
+)
+
+// Options steer a prediction. The zero value is the usual one: the device's default runtime, the precision of the
+// model's own weights, all cores, the batch that the Report is bound to.
+type Options struct {
+	Runtime   Runtime
+	Precision specs.DType
+	Threads   int   // CPUs: threads of the runtime; 0 for those of the device's fits, or all cores
+	Batch     int64 // leading dimension of the inputs; 0 for what the Report is bound to
+	Dims      dim.Env
+	// NoKernels leaves the list of kernels out.
+	NoKernels bool
+}
+
+// OptionError is an option that does not fit the device or the model.
+type OptionError struct{ Msg string }
+
+func (e *OptionError) Error() string { return e.Msg }
+
+// Predict says what one inference costs. It compiles the Report for the runtime and evaluates it once; use Compile and
+// Predictor.At for sweeps. The error is an *OptionError where device, model and options do not fit together, or ctx's.
+func Predict(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options) (*Prediction, error) {
+	p, err := Compile(ctx, r, d, o)
+	if err != nil {
+		return nil, err
+	}
+	return p.At(o.Batch, o.Dims)
+}
+
+// Predictor predicts one model on one device for any binding of the free dimensions. It is safe for concurrent use.
+type Predictor struct {
+	Plan      *Plan
+	Device    *specs.Device
+	Runtime   Runtime
+	Precision specs.DType
+	Threads   int
+
+	fit         *specs.Fit
+	model       timeModel
+	power       powerModel
+	ops         func(float64) float64
+	share       float64 // of the device at work
+	forms       []loadForm
+	names       []kernelNames
+	noKernels   bool
+	batchDims   []string // symbols that are a leading dimension of an input
+	batchFixed  int64    // the leading dimension where it is a number; 0 where inputs have none
+	weightBytes float64
+	activations figure
+	peakKnown   bool
+	actScale    float64
+	diagnostics []analyzer.Diagnostic
+	scratch     sync.Pool
+}
+
+// kernelNames are the texts of a kernel that do not depend on the binding.
+type kernelNames struct {
+	name, op, scope string
+	nodes           []string
+}
+
+// scratch is the working memory of one evaluation.
+type scratch struct {
+	loads []Load
+	times []KernelTime
+}
+
+// DefaultRuntime is the runtime that a device is predicted for when none is asked: that of its fits, else the one that
+// people meet it with.
+func DefaultRuntime(d *specs.Device) Runtime {
+	for i := range d.Fits {
+		if d.Fits[i].Measure == specs.MeasureTime && d.Fits[i].Runtime != "" {
+			return Runtime(d.Fits[i].Runtime)
+		}
+	}
+	if _, err := ParseRuntime(string(ORTCPU)); err == nil && d.Class == specs.CPU {
+		return ORTCPU
+	}
+	return Eager
+}
+
+// Compile prepares a Report for a device: kernels, formulas, coefficients. Evaluating it is then cheap.
+func Compile(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options) (*Predictor, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p := &Predictor{Device: d, Runtime: o.Runtime, Precision: o.Precision, Threads: o.Threads, noKernels: o.NoKernels, share: 1}
+	if p.Runtime == "" {
+		p.Runtime = DefaultRuntime(d)
+	}
+	if p.Precision == "" {
+		p.Precision = nativePrecision(r)
+	}
+	if err := p.threads(); err != nil {
+		return nil, err
+	}
+	plan, err := Lower(r, p.Runtime)
+	if err != nil {
+		return nil, err
+	}
+	p.Plan = plan
+	p.leading(r)
+	p.weightBytes, p.actScale = weightBytes(r, p.Precision), elementSize{p.Precision.Bits()}.scale(floatType(r))
+	if peak, ok := r.PeakFormula(dim.Env{}); ok {
+		p.activations, p.peakKnown = makeFigure(peak), true
+	}
+	for _, k := range plan.Kernels {
+		p.forms = append(p.forms, newLoadForm(k, p.Precision))
+		p.names = append(p.names, namesOf(k))
+	}
+	if err := p.chooseModel(); err != nil {
+		return nil, err
+	}
+	p.power = newPowerModel(d, p.Runtime, p.Precision, p.Threads, p.share)
+	p.ops = opsLine(d, p.fit, p.Precision, p.share)
+	p.diagnose()
+	p.scratch.New = func() any {
+		return &scratch{loads: make([]Load, len(p.forms)), times: make([]KernelTime, len(p.forms))}
+	}
+	return p, nil
+}
+
+// threads settles the number of threads: only processors made of cores are divided.
+func (p *Predictor) threads() error {
+	cores := p.Device.Compute.Units.Value
+	switch {
+	case p.Threads < 0:
+		return &OptionError{fmt.Sprintf("threads %d: want at least 1", p.Threads)}
+	case p.Device.Class != specs.CPU:
+		if p.Threads > 0 {
+			return &OptionError{fmt.Sprintf("threads %d: device %s is no CPU", p.Threads, p.Device.Name)}
+		}
+		return nil
+	case p.Threads == 0:
+		p.Threads = int(cores)
+		if fitted := p.Device.FitThreads(string(p.Runtime)); len(fitted) > 0 {
+			p.Threads = fitted[len(fitted)-1]
+		}
+	}
+	p.share = math.Min(1, float64(p.Threads)/cores)
+	return nil
+}
+
+// chooseModel takes the fit that serves the options, or the data sheet.
+func (p *Predictor) chooseModel() (err error) {
+	p.fit = findTimeFit(p.Device, p.Runtime, p.Precision, p.Threads)
+	if p.fit != nil {
+		p.model, err = timeForms[p.fit.Form](setup{p.Plan, p.Device, p.fit, p.Precision, p.Threads})
+		return err
+	}
+	if len(p.Device.Fits) > 0 {
+		p.note(CodeNoFit, fmt.Sprintf("device %s has no fit for runtime %s, precision %s%s; predicted from its data sheet",
+			p.Device.Name, p.Runtime, p.Precision, threadsText(p.Threads)))
+	}
+	p.model, err = newDatasheetModel(p.Device, p.Runtime, p.Precision, p.Threads, p.weightBytes)
+	return err
+}
+
+func threadsText(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d threads", n)
+}
+
+func (p *Predictor) note(code, message string) {
+	p.diagnostics = append(p.diagnostics, analyzer.Diagnostic{Severity: analyzer.SeverityNote, Code: code, Message: message})
+}
+
+// diagnose collects what is the same for every binding.
+func (p *Predictor) diagnose() {
+	p.diagnostics = append(p.diagnostics, p.Plan.Diagnostics...)
+	for i := range p.forms {
+		if f := &p.forms[i]; f.missing != "" {
+			p.diagnostics = append(p.diagnostics, analyzer.Diagnostic{Severity: analyzer.SeverityWarning, Code: CodeNoTimeModel,
+				Node: f.kernel.Name, Message: "no time model: " + f.missing + "; its time is a lower bound and the interval is wider"})
+		}
+	}
+	if !p.power.known {
+		p.note(CodeNoPower, fmt.Sprintf("device %s states no idle or limit power; energy is unknown", p.Device.Name))
+	}
+}
+
+// leading finds the symbols that a batch size binds.
+func (p *Predictor) leading(r *analyzer.Report) {
+	for _, v := range r.Inputs {
+		if !v.Ranked || len(v.Shape) == 0 {
+			continue
+		}
+		if n, ok := v.Shape[0].Value(); ok {
+			if p.batchFixed == 0 {
+				p.batchFixed = n
+			}
+			continue
+		}
+		for _, s := range v.Shape[0].Symbols() {
+			if !slices.Contains(p.batchDims, s) {
+				p.batchDims = append(p.batchDims, s)
+			}
+		}
+	}
+}
+
+// bind is the binding of one prediction: the Report's, then dims, then the batch.
+func (p *Predictor) bind(batch int64, dims dim.Env) (dim.Env, int64, error) {
+	r := p.Plan.Report
+	env := make(dim.Env, len(r.Dims)+len(dims)+1)
+	for k, v := range r.Dims {
+		env[k] = v
+	}
+	for k, v := range dims {
+		env[k] = v
+	}
+	switch {
+	case batch < 0:
+		return nil, 0, &OptionError{fmt.Sprintf("batch %d: want at least 1", batch)}
+	case len(p.batchDims) == 0:
+		if batch > 0 && batch != p.batchFixed {
+			return nil, 0, &OptionError{fmt.Sprintf("batch %d: the leading dimension of the inputs is fixed at %d; --shape gives another", batch, p.batchFixed)}
+		}
+		return env, max(1, p.batchFixed), nil
+	case batch > 0:
+		for _, s := range p.batchDims {
+			env[s] = batch
+		}
+		return env, batch, nil
+	}
+	n, ok := env[p.batchDims[0]]
+	if !ok {
+		n = 1
+	}
+	return env, max(1, n), nil
+}
+
+// dataDims gives extents that depend on data their upper bounds, and reports which.
+func (p *Predictor) dataDims(env dim.Env) []analyzer.Diagnostic {
+	var ds []analyzer.Diagnostic
+	for _, s := range p.Plan.Report.Symbols {
+		if s.Input != "" {
+			continue
+		}
+		if _, bound := env[s.Name]; bound {
+			continue
+		}
+		if v, err := s.Upper.Eval(env); err == nil && v > 0 {
+			env[s.Name] = v
+			ds = append(ds, analyzer.Diagnostic{Severity: analyzer.SeverityNote, Code: CodeUpperBound, Node: s.Node,
+				Message: fmt.Sprintf("extent %s depends on data; taken as its upper bound %d, --dim %s=N gives another", s.Name, v, s.Name)})
+		}
+	}
+	return ds
+}
+
+// nativePrecision is the format of most of the weights that products use; fp32 where there are none.
+func nativePrecision(r *analyzer.Report) specs.DType {
+	switch floatType(r) {
+	case onnx.Float16:
+		return specs.FP16
+	case onnx.BFloat16:
+		return specs.BF16
+	}
+	return specs.FP32
+}
+
+// floatType is the floating-point type that most weights are stored in.
+func floatType(r *analyzer.Report) onnx.DType {
+	counts := map[onnx.DType]float64{}
+	for _, w := range r.Weights {
+		if n, err := w.Params.Eval(r.Dims); err == nil && w.Value != nil {
+			counts[w.Value.DType] += float64(n)
+		}
+	}
+	best := onnx.Float32
+	for _, t := range []onnx.DType{onnx.Float16, onnx.BFloat16} {
+		if counts[t] > counts[best] {
+			best = t
+		}
+	}
+	return best
+}
+
+// weightBytes is the storage of all weights at a precision.
+func weightBytes(r *analyzer.Report, p specs.DType) float64 {
+	s := elementSize{p.Bits()}
+	var sum float64
+	for _, w := range r.Weights {
+		if n, err := w.Bytes.Eval(r.Dims); err == nil {
+			sum += float64(n) * s.scale(w.Value.DType)
+		}
+	}
+	return sum
+}
+
+func namesOf(k *Kernel) kernelNames {
+	n := kernelNames{name: k.Name, op: k.FullOp(), nodes: []string{}}
+	for _, x := range k.Nodes {
+		n.nodes = append(n.nodes, x.Name)
+	}
+	if k.Anchor != nil {
+		n.scope = analyzer.Scope(k.Anchor)
+	}
+	if n.name == "" {
+		n.name = strings.Join(n.nodes, "+")
+	}
+	return n
+}
