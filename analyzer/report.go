@@ -165,7 +165,7 @@ func (r *Report) collectWeights() {
 		if n.Rule == nil {
 			for _, in := range n.Inputs { // without a rule, float constants are taken for weights
 				if in != nil && in.Const {
-					r.addWeights(byRoot, n, in, false, false)
+					r.addWeights(byRoot, n, in, weightUse{})
 				}
 			}
 			return
@@ -174,12 +174,35 @@ func (r *Report) collectWeights() {
 			if in == nil || !in.Const || n.Rule.IsHost(i) {
 				continue
 			}
-			r.addWeights(byRoot, n, in, op.Has(n.Rule.QuantInputs, i), op.Has(n.Rule.Statistics, i))
+			r.addWeights(byRoot, n, in, weightUse{
+				quantised: op.Has(n.Rule.QuantInputs, i),
+				statistic: op.Has(n.Rule.Statistics, i),
+				scale:     op.Has(n.Rule.Scales, i),
+				packed:    packedWeights(n, i),
+			})
 		}
 	})
 }
 
-func (r *Report) addWeights(byRoot map[*op.Value]*Weight, n *Node, v *op.Value, quantised, statistic bool) {
+// weightUse says what a node's rule makes of a constant input.
+type weightUse struct {
+	quantised, statistic, scale bool
+	packed                      dim.Dim // weights that the input packs into fewer elements; 0 where its elements are the weights
+}
+
+// packedWeights is what the rule's Params says of input i.
+func packedWeights(n *Node, i int) dim.Dim {
+	if n.Rule.Params == nil {
+		return dim.Dim{}
+	}
+	count, ok := n.Rule.Params(&op.Call{Node: n.Proto, Opset: n.Opset, In: n.Inputs}, i)
+	if !ok {
+		return dim.Dim{}
+	}
+	return count
+}
+
+func (r *Report) addWeights(byRoot map[*op.Value]*Weight, n *Node, v *op.Value, use weightUse) {
 	for _, root := range v.Roots {
 		w := byRoot[root]
 		if w == nil {
@@ -189,12 +212,15 @@ func (r *Report) addWeights(byRoot map[*op.Value]*Weight, n *Node, v *op.Value, 
 			r.Weights = append(r.Weights, w)
 			n.Weights = append(n.Weights, w)
 		}
-		if statistic {
+		if use.statistic {
 			w.Trainable = false
 		}
-		isWeight := root.DType.IsFloat() && len(root.Shape) > 0 || root.DType.IsInteger() && quantised
-		if isWeight && w.Params.Is(0) {
-			w.Params, _ = root.Elements()
+		isWeight := root.DType.IsFloat() && len(root.Shape) > 0 || root.DType.IsInteger() && use.quantised
+		if use.scale || !isWeight || !w.Params.Is(0) {
+			continue
+		}
+		if w.Params, _ = root.Elements(); !use.packed.Is(0) && len(v.Roots) == 1 {
+			w.Params = use.packed
 		}
 	}
 }

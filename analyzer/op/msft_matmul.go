@@ -375,8 +375,8 @@ var msMatmulRules = []Rule{
 		Scales: inputs(4, 7, 10), Params: qkvBits.params, Doc: docPacked + "; normalisation"}),
 	ms(Rule{Op: "MatMulFpQ4", Shape: fpQ4Shape, Work: fpQ4Work, Class: Contract, QuantInputs: inputs(1), HostInputs: inputs(2), Doc: docPacked,
 		Params: func(c *Call, i int) (dim.Dim, bool) {
-			b, known, err := c.targetShape(2, "weights")
-			return b.Elements(), err == nil && known && i == 1
+			b, known := c.Input(2).Int64s()
+			return Consts(b...).Elements(), known && i == 1
 		}}),
 	ms(Rule{Op: "MatMulBlockQuantizedFp8Weight", Shape: blockWeightShape(1), Work: blockWeightWork(1, 4), Class: Contract,
 		Scales: inputs(2, 3), Doc: docPacked}),

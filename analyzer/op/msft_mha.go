@@ -48,22 +48,22 @@ func (m multiHead) geometry(c *Call) (g mhaGeometry, known bool, err error) {
 	if err != nil || !hasValue && c.Has(2) {
 		return g, false, err
 	}
-	hidden := q[2]
-	switch {
-	case len(q) == 5: // packed query, key and value
-		g.qk, g.v, g.total = q[4], q[4], q[1]
-		hidden = q[2].Mul(q[4])
-	case len(q) == 4:
+	g.total = g.q
+	switch len(q) {
+	case 5: // packed query, key and value
+		g.qk = q[4]
+	case 4:
 		return g, false, c.Errorf("input 0 has rank 4, want 3 or 5")
-	case !hasKey:
-		hidden = q[2].FloorDiv(dim.Const(3))
-		fallthrough
 	default:
+		hidden := q[2]
+		if !hasKey {
+			hidden = hidden.FloorDiv(dim.Const(3))
+		}
 		if g.qk, err = headSize(hidden, heads, 0); err != nil {
 			return g, false, err
 		}
-		g.v, g.total = g.qk, g.q
 	}
+	g.v = g.qk
 	if hasKey {
 		if _, err := sameDim(g.qk, key.size); err != nil {
 			return g, false, c.Errorf("head size of input 1 is %v, want %v as input 0", key.size, g.qk)
