@@ -71,7 +71,7 @@ func totalsGrid(a analyzed) *grid {
 		if !ok || len(sum.Dims) == 0 {
 			return ""
 		}
-		return "= " + shorten(f, 90)
+		return "= " + shorten(f, longFormula)
 	}
 	g.add("MACs", atLeast+dimCount(t.MACs), formula("macs"))
 	g.add("FLOPs", atLeast+dimCount(t.FLOPs), "")

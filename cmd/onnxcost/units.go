@@ -53,13 +53,16 @@ func dimBytes(d dim.Dim) string {
 	if _, ok := d.Value(); ok {
 		return scaled(d, byteSize)
 	}
-	return d.String() + " B"
+	return scaled(d, nil) + " B"
 }
+
+// longFormula is the longest formula that a table cell shows in full; JSON and CSV have all of it.
+const longFormula = 60
 
 func scaled(d dim.Dim, f func(float64) string) string {
 	v, ok := d.Value()
 	if !ok {
-		return d.String()
+		return shorten(d.String(), longFormula)
 	}
 	return f(float64(v))
 }
