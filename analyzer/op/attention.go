@@ -269,6 +269,11 @@ func linearAttentionWork(c *Call) Work {
 	if err != nil || !known {
 		return Work{}
 	}
+	return a.recurrence(c, c.Input(4))
+}
+
+// recurrence is the work of a state of qk×v per key head that q steps update by the attribute update_rule.
+func (a attention) recurrence(c *Call, decay *Value) Work {
 	states := a.batch.Mul(a.kvHeads)
 	one := dim.Const(1)
 	step := func(m, n, k dim.Dim) Contraction {
@@ -288,10 +293,8 @@ func linearAttentionWork(c *Call) Work {
 	}
 	if rule == "gated" || rule == "gated_delta" {
 		w = w.plus(dim.Prod(steps, a.qk, a.v), dim.Dim{})
-		if decay := c.Input(4); decay != nil {
-			if n, ok := decay.Elements(); ok {
-				w = w.plus(dim.Dim{}, n)
-			}
+		if n, ok := decay.Elements(); ok {
+			w = w.plus(dim.Dim{}, n)
 		}
 	}
 	return w

@@ -1,0 +1,65 @@
+package op
+
+import (
+	"testing"
+
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+)
+
+// TestGatedDeltaNet has a state for each value head; its form with batch and sequence apart is the recurrence of
+// LinearAttention.
+func TestGatedDeltaNet(t *testing.T) {
+	in := []*Value{f32(2, 5, 2, 8), f32(2, 5, 2, 8), f32(2, 5, 4, 3), nil, f32(2, 5, 4), f32(2, 5, 4)}
+	c, w := apply(t, "com.microsoft.GatedDeltaNet", 1, 2, nil, in...)
+	if got, want := types(c), "float32[2,5,4,3] float32[2,4,3,8]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	macs, vector := linearLoops("gated_delta", 2, 5, 4, 4, 8, 3)
+	wantConst(t, "MACs", w.MACs, macs)
+	wantConst(t, "vector", w.Vector, vector)
+	wantConst(t, "exponentials of the decay", w.Special, 40)
+
+	_, w = apply(t, "com.microsoft.GatedDeltaNet", 1, 2, attributes{"qk_l2_norm": 1, "beta_activation": "sigmoid", "gate_activation": "qwen"}, in...)
+	wantConst(t, "vector with norm, sigmoid and gate", w.Vector, vector+3*2*160+2*40+3*40)
+	wantConst(t, "special with norm, sigmoid and gate", w.Special, 40+2*2*20+2*40+2*40)
+
+	packed := []*Value{f32("tokens", 2, 8), f32("tokens", 2, 8), f32("tokens", 4, 3), tensorOf(onnx.Int32, 4)}
+	c, w = apply(t, "com.microsoft.GatedDeltaNet", 1, 3, attributes{"update_rule": "linear", "state_update_capacity": 2}, packed...)
+	if got, want := types(c), "float32[tokens,4,3] float32[3,4,3,8] float32[3,64]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := w.MACs.String(), "192*tokens"; got != want { // 2·4 heads·24 elements
+		t.Errorf("MACs: got %s, want %s", got, want)
+	}
+	if got, want := applyError(t, "com.microsoft.GatedDeltaNet", 1, 1, nil, f32(5, 3, 8), f32(5, 3, 8), f32(5, 4, 8)),
+		"4 query heads over 3 key heads, want a multiple"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestLongformerAttention(t *testing.T) {
+	c, w := apply(t, "com.microsoft.LongformerAttention", 1, 1, attributes{"num_heads": 2, "window": 4},
+		f32(1, "s", 8), f32(8, 24), f32(24), f32(1, "s"), f32(8, 24), f32(24), tensorOf(onnx.Int32, 1, "s"))
+	if got, want := types(c), "float32[1,s,8]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := w.MACs.String(), "528*s"; got != want { // 2 projections of 192 and 2·2 heads·9 keys·4
+		t.Errorf("MACs: got %s, want %s", got, want)
+	}
+}
+
+// TestQuantizedEmbedding reads one byte per element of each table's row.
+func TestQuantizedEmbedding(t *testing.T) {
+	ids := func() *Value { return tensorOf(onnx.Int32, 2, 5) }
+	table := func(rows int) *Value { return weight(tensorOf(onnx.Uint8, rows, 8)) }
+	in := []*Value{ids(), ids(), table(30522), table(512), table(2), tensorOf(onnx.Uint8, 8), tensorOf(onnx.Uint8, 8), nil, f32(), f32(), f32(), f32(), f32()}
+	c, w := apply(t, "com.microsoft.QEmbedLayerNormalization", 1, 2, nil, in...)
+	if got, want := types(c), "float32[2,5,8] int32[2]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	// 80 elements: two sums, normalisation 7, three rows to dequantise; 10 rows of statistics; gamma and beta
+	wantConst(t, "vector", w.Vector, 80*(2+7+6)+10*3+2*16)
+	_, r := newCall("com.microsoft.QEmbedLayerNormalization", 1, 1, nil)
+	read, _ := r.Traffic(c)
+	wantConst(t, "read", read, 2*40+3*80+16+5*4)
+}
