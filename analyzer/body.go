@@ -83,10 +83,13 @@ func (e *nodeEngine) inferBody(g *onnx.Graph, in []*op.Value) (*op.Body, error) 
 	if err := e.spend(len(g.Nodes), g); err != nil {
 		return nil, err
 	}
+	b.diagLo = len(e.diags)
 	nodes, err := e.inferNodes(g, g.Nodes, s)
 	if err != nil {
 		return nil, err
 	}
+	b.diagHi = len(e.diags)
+	b.invalid = slices.ContainsFunc(e.diags[b.diagLo:], func(d Diagnostic) bool { return d.Code == CodeInvalidNode })
 	for _, o := range g.Outputs {
 		v := s.lookup(o.Name)
 		if v == nil {
@@ -95,7 +98,7 @@ func (e *nodeEngine) inferBody(g *onnx.Graph, in []*op.Value) (*op.Body, error) 
 		b.Outputs = append(b.Outputs, v)
 	}
 	b.Nodes = nodes
-	return &op.Body{Name: g.Name, Outputs: b.Outputs, Work: sumWork(nodes), Handle: b}, nil
+	return &op.Body{Name: g.Name, Outputs: b.Outputs, Work: sumWork(nodes), Invalid: b.invalid, Handle: b}, nil
 }
 
 // sumWork adds the work of the nodes and of the bodies they run.
@@ -125,6 +128,12 @@ func (e *nodeEngine) Run(body *op.Body, times dim.Dim) {
 func (e *nodeEngine) Alternative(body *op.Body) {
 	b := *body.Handle.(*Body)
 	b.Alternative = true
+	if ran := e.node.Bodies; b.invalid && len(ran) > 0 && !ran[0].invalid {
+		// What is wrong with a branch that cannot run is no finding about the model.
+		e.diags = slices.Delete(e.diags, b.diagLo, b.diagHi)
+		e.diagnose(Diagnostic{SeverityNote, CodeBranch, e.node.Name,
+			fmt.Sprintf("branch %q does not fit the shapes at hand; the other one is taken", b.Name)})
+	}
 	e.node.Bodies = append(e.node.Bodies, &b)
 }
 

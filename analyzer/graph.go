@@ -49,6 +49,9 @@ type Body struct {
 	Inputs      []*op.Value
 	Outputs     []*op.Value
 	Nodes       []*Node
+
+	invalid        bool
+	diagLo, diagHi int // its diagnostics
 }
 
 // Weight is a stored or generated constant that an executed node reads as data.
@@ -103,4 +106,5 @@ const (
 	CodeExternal     = "external-data"
 	CodeOverflow     = "overflow"
 	CodeTripCount    = "trip-count"
+	CodeBranch       = "branch"
 )

@@ -27,6 +27,8 @@ type Body struct {
 	Name    string // the attribute that holds the graph
 	Outputs []*Value
 	Work    Work // of one execution, nested bodies included
+	// Invalid says that some node in it contradicts the shapes that it gets, so that the body cannot run with them.
+	Invalid bool
 	Handle  any  // the engine's own record
 }
 

@@ -41,6 +41,17 @@ func ifShape(c *Call) error {
 	if err != nil {
 		return err
 	}
+	if then.Invalid != other.Invalid { // a model that runs takes the branch that can
+		if then.Invalid {
+			then, other = other, then
+		}
+		for i, o := range c.Out {
+			o.take(then.Outputs[i])
+		}
+		c.Engine.Run(then, dim.Const(1))
+		c.Engine.Alternative(other)
+		return nil
+	}
 	for i, o := range c.Out {
 		o.take(c.join(fmt.Sprintf("if_%d", i), then.Outputs[i], other.Outputs[i]))
 	}
