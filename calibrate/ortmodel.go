@@ -3,11 +3,12 @@ package calibrate
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 
 	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
 	"github.com/onnxcost/onnxcost/calibrate/ort"
@@ -20,22 +21,56 @@ type Job struct {
 	// Path is the model's file where it has one: external weights are found beside it, and nothing is copied. The model
 	// is written into memory otherwise.
 	Path string
-	// Dims, Shapes and Inputs steer the analysis: what the free dimensions are, and which inputs are known.
+	// Options steer the analysis: what the free dimensions are, and which inputs are known.
 	Options analyzer.Options
-	// Values are known values to feed, by input. Other inputs are random.
+	// Values are known values to feed, by input. Other inputs are random: see ort.RandomTensor. Integer inputs stay
+	// below the rows of the smallest table that they index, and below 2 where they index none, which suits masks, flags
+	// and any table that is not found.
 	Values map[string]*onnx.Tensor
-	// Below bounds random integer inputs; 0 is 2: indices of any table, masks, and flags all allow 0 and 1.
-	Below int64
 }
 
-// inputs makes what a job feeds, and places for the outputs whose size is known.
-func (j *Job) inputs(r *analyzer.Report, seed uint64) (in, out map[string]*ort.Tensor, err error) {
+// A BatchError is a batch size that a model cannot take.
+type BatchError struct {
+	Model        string
+	Batch, Fixed int64
+}
+
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("%s: batch %d: the leading dimension of its inputs is fixed at %d", e.Model, e.Batch, e.Fixed)
+}
+
+// bind is the report's binding with the leading dimension of the inputs set to batch; 0 leaves it.
+func (j *Job) bind(r *analyzer.Report, batch int64) (dim.Env, error) {
+	env := dim.Env{}
+	for k, v := range r.Dims {
+		env[k] = v
+	}
+	if batch == 0 {
+		return env, nil
+	}
+	fixed, free := int64(0), false
+	for _, v := range r.Inputs {
+		if !v.Ranked || len(v.Shape) == 0 {
+			continue
+		}
+		if n, ok := v.Shape[0].Value(); ok {
+			fixed = max(fixed, n)
+			continue
+		}
+		for _, s := range v.Shape[0].Symbols() {
+			env[s], free = batch, true
+		}
+	}
+	if !free && fixed != batch {
+		return nil, &BatchError{j.Name, batch, fixed}
+	}
+	return env, nil
+}
+
+// tensors makes what a job feeds, and places for the outputs whose size is known.
+func (j *Job) tensors(r *analyzer.Report, env dim.Env, seed uint64) (in, out map[string]*ort.Tensor, err error) {
 	rnd := rand.New(rand.NewPCG(seed, 0x696e70757473))
 	in, out = map[string]*ort.Tensor{}, map[string]*ort.Tensor{}
-	below := j.Below
-	if below == 0 {
-		below = 2
-	}
 	for _, v := range r.Inputs {
 		if known := j.Values[v.Name]; known != nil {
 			if in[v.Name], err = ort.TensorOf(known); err != nil {
@@ -43,18 +78,18 @@ func (j *Job) inputs(r *analyzer.Report, seed uint64) (in, out map[string]*ort.T
 			}
 			continue
 		}
-		dims, err := tensorDims(v, r)
+		dims, err := tensorDims(v, env)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: input %q: %w", j.Name, v.Name, err)
 		}
-		t, err := ort.RandomTensor(v.DType, dims, below, rnd)
+		t, err := ort.RandomTensor(v.DType, dims, indexBound(r, v), rnd)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: input %q: %w", j.Name, v.Name, err)
 		}
 		in[v.Name] = t
 	}
 	for _, v := range r.Outputs {
-		dims, err := tensorDims(v, r)
+		dims, err := tensorDims(v, env)
 		if err != nil || v.DType == onnx.String {
 			continue
 		}
@@ -65,17 +100,41 @@ func (j *Job) inputs(r *analyzer.Report, seed uint64) (in, out map[string]*ort.T
 	return in, out, nil
 }
 
-// tensorDims evaluates the extents of a tensor under the report's bindings.
-func tensorDims(v *op.Value, r *analyzer.Report) ([]int64, error) {
+// indexBound is the number of rows of the smallest table that v indexes directly; 2 where there is none.
+func indexBound(r *analyzer.Report, v *op.Value) int64 {
+	bound := int64(0)
+	for _, n := range r.Nodes {
+		if n.Proto.OpType != "Gather" || len(n.Inputs) != 2 || n.Inputs[1] != v || n.Inputs[0] == nil || !n.Inputs[0].Ranked {
+			continue
+		}
+		axis := int64(0)
+		if a := n.Proto.Attr("axis"); a != nil {
+			axis = a.I
+		}
+		if axis < 0 || axis >= int64(len(n.Inputs[0].Shape)) {
+			continue
+		}
+		if rows, ok := n.Inputs[0].Shape[axis].Value(); ok && (bound == 0 || rows < bound) {
+			bound = rows
+		}
+	}
+	if bound == 0 {
+		return 2
+	}
+	return bound
+}
+
+// tensorDims evaluates the extents of a tensor under a binding.
+func tensorDims(v *op.Value, env dim.Env) ([]int64, error) {
 	if v.Kind != onnx.KindTensor {
-		return nil, fmt.Errorf("a value of kind %v cannot be fed", v.Kind)
+		return nil, errors.New("it is no tensor, and only tensors can be fed")
 	}
 	if !v.Ranked {
 		return nil, fmt.Errorf("its rank is not declared; give --shape %s=1x3x224x224", v.Name)
 	}
 	dims := make([]int64, len(v.Shape))
 	for i, d := range v.Shape {
-		n, err := d.Eval(r.Dims)
+		n, err := d.Eval(env)
 		if err != nil {
 			if s := d.Symbols(); len(s) > 0 {
 				return nil, fmt.Errorf("extent %d is %s; give --dim %s=N", i, d, s[0])
@@ -88,12 +147,16 @@ func tensorDims(v *op.Value, r *analyzer.Report) ([]int64, error) {
 }
 
 // session loads a job and runs it once, so that the runtime's objections come now.
-func (j *Job) session(ctx context.Context, lib *ort.Library, o ort.Options, seed uint64) (*ort.Session, error) {
+func (j *Job) session(ctx context.Context, lib *ort.Library, o ort.Options, batch int64, seed uint64) (*ort.Session, error) {
 	r, err := analyzer.Analyze(ctx, j.Model, j.Options)
 	if err != nil {
 		return nil, err
 	}
-	in, out, err := j.inputs(r, seed)
+	env, err := j.bind(r, batch)
+	if err != nil {
+		return nil, err
+	}
+	in, out, err := j.tensors(r, env, seed)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +167,18 @@ func (j *Job) session(ctx context.Context, lib *ort.Library, o ort.Options, seed
 	if err := lib.CheckProvider(src, o, in, out); err != nil {
 		return nil, err
 	}
-	return open(lib, src, o, in, out)
+	s, err := lib.NewSession(src, o)
+	if err != nil {
+		return nil, err
+	}
+	if err = s.Bind(in, out); err == nil {
+		err = s.Run()
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // source is the job as the runtime loads it.
@@ -118,27 +192,4 @@ func (j *Job) source() (ort.Source, error) {
 		data = b.Bytes()
 	}
 	return ort.SourceOf(j.Model, j.Name, j.Path, data), nil
-}
-
-// open loads a model, binds its inputs and runs it once.
-func open(lib *ort.Library, src ort.Source, o ort.Options, in, out map[string]*ort.Tensor) (*ort.Session, error) {
-	s, err := lib.NewSession(src, o)
-	if err != nil {
-		return nil, err
-	}
-	// Only what the session asks for: an analysis may know more outputs than a caller wants.
-	for name := range out {
-		if !slices.Contains(src.Outputs, name) {
-			delete(out, name)
-		}
-	}
-	if err := s.Bind(in, out); err != nil {
-		s.Close()
-		return nil, err
-	}
-	if err := s.Run(); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
 }

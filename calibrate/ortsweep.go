@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/calibrate/ort"
 )
 
@@ -216,6 +215,6 @@ func openMicro(ctx context.Context, lib *ort.Library, b Micro, o ort.Options, se
 		return nil, err
 	}
 	sample := b.Sample()
-	j := Job{Name: sample.Name(), Model: m, Options: analyzer.Options{}, Below: 128}
-	return j.session(ctx, lib, o, seed)
+	j := Job{Name: sample.Name(), Model: m}
+	return j.session(ctx, lib, o, 0, seed)
 }

@@ -1,0 +1,118 @@
+package calibrate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/onnxcost/onnxcost/calibrate/ort"
+)
+
+// MeasureOptions steer MeasureORT.
+type MeasureOptions struct {
+	Threads  int
+	Batches  []int64 // leading dimension of the inputs; nil for what each model is bound to
+	Rules    Rules
+	Provider string
+	Progress func(Progress)
+}
+
+// A Measurement is what was seen of one model at one batch size.
+type Measurement struct {
+	Model   string
+	Batch   int64 // 0 where the model was run as it is bound
+	Threads int
+	Timing
+}
+
+// MeasureORT times models in ONNX Runtime. Models that fit into memory together take turns, so that drift hits all
+// alike. A model that cannot be loaded or run has its Err and does not stop the others; the error is ctx's.
+func MeasureORT(ctx context.Context, lib *ort.Library, jobs []Job, o MeasureOptions) ([]Measurement, error) {
+	if o.Threads < 1 {
+		return nil, fmt.Errorf("%d threads, want at least 1", o.Threads)
+	}
+	batches := o.Batches
+	if len(batches) == 0 {
+		batches = []int64{0}
+	}
+	var all []Measurement
+	var owner []*Job
+	for i := range jobs {
+		for _, b := range batches {
+			all = append(all, Measurement{Model: jobs[i].Name, Batch: b, Threads: o.Threads})
+			owner = append(owner, &jobs[i])
+		}
+	}
+	begin := time.Now()
+	room := float64(ThisMachine().MemoryB) / 4
+	for from := 0; from < len(all); {
+		to, need := from, 0.0
+		for to < len(all) && (to == from || need < room || room == 0 && to-from < 4) {
+			need += 3 * owner[to].weightBytes() // stored, packed, and the file while it loads
+			need += 64 << 20 * float64(max(1, all[to].Batch))
+			to++
+		}
+		if o.Progress != nil {
+			left := time.Duration(0)
+			if from > 0 {
+				left = time.Since(begin) / time.Duration(from) * time.Duration(len(all)-from)
+			}
+			o.Progress(Progress{What: all[from].Model, Done: from, Total: len(all), Left: left})
+		}
+		if err := measureTogether(ctx, lib, owner[from:to], all[from:to], o); err != nil {
+			return all, err
+		}
+		from = to
+	}
+	return all, nil
+}
+
+// measureTogether loads some models and lets them take turns.
+func measureTogether(ctx context.Context, lib *ort.Library, jobs []*Job, out []Measurement, o MeasureOptions) error {
+	var subjects []Subject
+	var at []int
+	for i := range out {
+		out[i].Name = out[i].Model
+		s, err := jobs[i].session(ctx, lib, ort.Options{Threads: o.Threads, Provider: o.Provider}, out[i].Batch, o.Rules.Seed)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			out[i].Err = err
+			continue
+		}
+		defer s.Close()
+		subjects = append(subjects, Subject{Name: out[i].Model, Run: s.Run})
+		at = append(at, i)
+	}
+	timings, err := Time(ctx, subjects, o.Rules, nil)
+	for k, t := range timings {
+		out[at[k]].Timing = t
+	}
+	return err
+}
+
+// weightBytes is the size of the job's stored weights in memory, generated ones included.
+func (j *Job) weightBytes() float64 {
+	var n float64
+	for _, t := range j.Model.Graph.Initializers {
+		if e, err := t.Elements(); err == nil {
+			if b, ok := t.DType.Bytes(e); ok {
+				n += float64(b)
+			}
+		}
+	}
+	for _, node := range j.Model.Graph.Nodes { // constants that the runtime expands when it loads the model
+		if node.OpType != "ConstantOfShape" {
+			continue
+		}
+		for _, t := range j.Model.Graph.Initializers {
+			if len(node.Inputs) > 0 && t.Name == node.Inputs[0] {
+				if dims, err := t.Int64s(); err == nil {
+					n += 4 * float64(product(dims))
+				}
+			}
+		}
+	}
+	return n
+}
