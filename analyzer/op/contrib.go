@@ -281,12 +281,44 @@ func gatherBlockQuantizedShape(c *Call) error {
 		return err
 	}
 	s := append(Shape{}, x.Shape...)
-	if bits := c.Int("bits", 4); x.DType == onnx.Uint8 && bits > 0 && bits < 8 {
-		s[len(s)-1] = s[len(s)-1].MulInt(8 / bits)
-	}
+	s[len(s)-1] = s[len(s)-1].MulInt(packedPerElement(c))
 	out := append(append(Shape{}, s[:a]...), idx.Shape...)
 	c.Out[0].SetTensor(scale.DType, append(out, s[a+1:]...))
 	return nil
+}
+
+// packedPerElement is the number of values in a stored element of GatherBlockQuantized's data: bytes hold 8/bits.
+func packedPerElement(c *Call) int64 {
+	if bits := c.Int("bits", 4); c.typeOf(0) == onnx.Uint8 && (bits == 2 || bits == 4) {
+		return 8 / bits
+	}
+	return 1
+}
+
+// gatherBlockQuantizedTraffic reads the gathered rows as they are stored, and their share of scales and zero points.
+func gatherBlockQuantizedTraffic(c *Call) (read, written dim.Dim) {
+	read, written = streamed(c, inputs(0, 2, 3))
+	out, ok1 := c.Out[0].Elements()
+	all, ok2 := c.Input(0).Elements()
+	if !ok1 || !ok2 || all.Is(0) {
+		return read, written
+	}
+	stored := out.CeilDiv(dim.Const(packedPerElement(c)))
+	read = read.Add(stored.MulInt(int64(c.In[0].DType.Bits())).CeilDiv(dim.Const(8)))
+	for _, i := range []int{2, 3} {
+		if v := c.Input(i); v != nil {
+			if b, ok := v.Bytes(); ok {
+				read = read.Add(b.Mul(stored).CeilDiv(all))
+			}
+		}
+	}
+	return read, written
+}
+
+// gatherBlockQuantizedParams counts the values that the data packs.
+func gatherBlockQuantizedParams(c *Call, i int) (dim.Dim, bool) {
+	n, ok := c.Input(0).Elements()
+	return n.MulInt(packedPerElement(c)), ok && i == 0
 }
 
 // bifurcationShape is BifurcationDetector: the accepted tokens and the next match.
@@ -376,8 +408,8 @@ var contribRules = []Rule{
 	inDomain(Rule{Op: "Range", Shape: contribRangeShape, Work: perOutput(2, 0), Memory: Stream, Class: Movement,
 		HostInputs: inputsFrom(0), Doc: "start + i·delta: 2 operations per element"}),
 	inDomain(Rule{Op: "GatherBlockQuantized", Shape: gatherBlockQuantizedShape, Work: perOutput(2, 0), Memory: Indexed, Class: Quantization,
-		QuantInputs: inputs(0), Scales: inputs(2, 3), Traffic: touchedAndIndices(1), KeepsWeights: true,
-		Doc: "(x - zero)·scale of the gathered rows: 2 operations per element; rows are counted at their width after dequantising"}),
+		QuantInputs: inputs(0), Scales: inputs(2, 3), Traffic: gatherBlockQuantizedTraffic, Params: gatherBlockQuantizedParams,
+		KeepsWeights: true, Doc: "(x - zero)·scale of the gathered rows: 2 operations per element"}),
 	inDomain(Rule{Op: "TorchEmbedding", Shape: torchEmbeddingShape, Work: noWork, Memory: Indexed, Class: Movement, HostInputs: inputsFrom(2),
 		Traffic: touchedAndIndices(1), Doc: movesDoc}),
 	contrib("Unique", Reduction, Stream, contribUniqueShape, perInput(0, 1, 0), "one comparison per element, sorting not counted"),

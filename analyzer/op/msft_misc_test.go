@@ -63,3 +63,16 @@ func TestQuantizedEmbedding(t *testing.T) {
 	read, _ := r.Traffic(c)
 	wantConst(t, "read", read, 2*40+3*80+16+5*4)
 }
+
+// TestBlockGather reads packed rows: 6 ids of 128 values at 4 bits, and the 4 scales of each row.
+func TestBlockGather(t *testing.T) {
+	c, _ := apply(t, "com.microsoft.GatherBlockQuantized", 1, 1, attributes{"bits": 4, "block_size": 32, "quantize_axis": 1},
+		weight(tensorOf(onnx.Uint8, 1000, 64)), tensorOf(onnx.Int64, 2, 3), weight(f32(1000, 4)))
+	_, r := newCall("com.microsoft.GatherBlockQuantized", 1, 1, nil)
+	read, written := r.Traffic(c)
+	wantConst(t, "read", read, 6*8+6*64+6*4*4)
+	wantConst(t, "written", written, 6*128*4)
+	if n, ok := r.Params(c, 0); !ok || !n.Is(128000) {
+		t.Errorf("params: got %v, want 128000", n)
+	}
+}
