@@ -188,7 +188,11 @@ func kindOf(n *analyzer.Node) Kind {
 	case op.Host:
 		return KindHost
 	}
-	switch r.Class {
+	return kindOfClass(r.Class)
+}
+
+func kindOfClass(c op.Class) Kind {
+	switch c {
 	case op.Contract:
 		return KindContraction
 	case op.Elementwise:

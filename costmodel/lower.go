@@ -28,6 +28,8 @@ func Lower(r *analyzer.Report, rt Runtime) (*Plan, error) {
 	switch rt {
 	case Eager, Torch7:
 		p.lowerEager(r.Nodes, dim.Const(1), 0)
+	case ORTCPU:
+		p.lowerORT(ortLevels())
 	default:
 		_, err := ParseRuntime(string(rt))
 		if err == nil {

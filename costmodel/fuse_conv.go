@@ -1,0 +1,193 @@
+package costmodel
+
+import (
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/op"
+)
+
+// convFolds are the rules that fold what follows a convolution with constant weights into the weights. (ONNX Runtime:
+// ConvAddFusion, ConvMulFusion, ConvBNFusion, in this order.)
+var convFolds = map[string][]rewriteRule{
+	"Conv": {foldConvAdd, foldConvMul, foldConvBatchNorm},
+}
+
+// afterConv returns the single reader of a convolution with constant weights, if it is of the given operator.
+func afterConv(n *gnode, opType string) *gnode {
+	next := n.next()
+	if next == nil || !next.is(opType) || n.out[0].output || len(n.in) < 2 || !n.in[1].isConst() ||
+		len(n.in) > 2 && n.in[2] != nil && !n.in[2].isConst() {
+		return nil
+	}
+	return next
+}
+
+func foldConvAdd(g *graph, n *gnode) bool {
+	add := afterConv(n, "Add")
+	if add == nil || add.in[0] != n.out[0] || !add.in[1].isConst() || !perChannel(add.in[1].val, n, false) {
+		return false
+	}
+	g.foldIntoConv(n, add)
+	return true
+}
+
+func foldConvMul(g *graph, n *gnode) bool {
+	mul := afterConv(n, "Mul")
+	if mul == nil || mul.in[0] != n.out[0] || !mul.in[1].isConst() || !perChannel(mul.in[1].val, n, true) {
+		return false
+	}
+	conv := n
+	bias := len(conv.in) > 2 && conv.in[2] != nil
+	g.foldIntoConv(conv, mul)
+	if !bias { // a product needs no bias
+		g.dropBias(conv)
+	}
+	return true
+}
+
+// perChannel reports whether v, broadcast onto the output of conv, has one value per output channel: C×1×1 or 1×C×1×1
+// (or one value for all, where scalars count).
+func perChannel(v *op.Value, conv *gnode, scalars bool) bool {
+	rank, channels := len(conv.in[1].val.Shape), conv.in[1].val.Shape[0]
+	if n, ok := v.Elements(); scalars && ok && n.Is(1) && len(v.Shape) <= rank {
+		return true
+	}
+	axis := 0
+	switch len(v.Shape) {
+	case rank - 1:
+	case rank:
+		axis = 1
+		if !v.Shape[0].Is(1) {
+			return false
+		}
+	default:
+		return false
+	}
+	if !v.Shape[axis].Equal(channels) {
+		return false
+	}
+	for i := axis + 1; i < len(v.Shape); i++ {
+		if !v.Shape[i].Is(1) {
+			return false
+		}
+	}
+	return true
+}
+
+func foldConvBatchNorm(g *graph, n *gnode) bool {
+	bn := afterConv(n, "BatchNormalization")
+	if bn == nil || bn.in[0] != n.out[0] || !plainBatchNorm(bn) {
+		return false
+	}
+	if !bn.in[1].val.Shape[0].Equal(n.in[1].val.Shape[0]) {
+		return false
+	}
+	g.foldIntoConv(n, bn)
+	return true
+}
+
+// plainBatchNorm reports whether bn is in inference form with constant statistics.
+func plainBatchNorm(bn *gnode) bool {
+	if len(bn.in) != 5 || bn.intAttr("training_mode", 0) != 0 || bn.intAttr("spatial", 1) == 0 {
+		return false
+	}
+	for _, t := range bn.out[1:] {
+		if t != nil {
+			return false
+		}
+	}
+	for _, t := range bn.in[1:] {
+		if t == nil || !t.isConst() || len(t.val.Shape) != 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// foldIntoConv lets conv write what next writes. What next does is in the weights and in a bias, which conv has from
+// now on; adding it is one operation per output element.
+func (g *graph) foldIntoConv(conv, next *gnode) {
+	if len(conv.in) < 3 || conv.in[2] == nil {
+		w := conv.in[1].val
+		channels := w.Shape[0]
+		if conv.is("ConvTranspose") {
+			channels = w.Shape[1].MulInt(conv.intAttr("group", 1))
+		}
+		bias := g.newConst(w, op.Shape{channels})
+		bias.val.Name = w.Name + "_bias"
+		g.setInput(conv, 2, bias)
+		conv.work.Vector = conv.work.Vector.Add(elements(conv.out[0]))
+	}
+	conv.fold(next)
+	g.moveOutput(next, 0, conv, 0)
+	g.remove(next)
+}
+
+// dropBias undoes the bias that foldIntoConv gave a convolution.
+func (g *graph) dropBias(conv *gnode) {
+	g.setInput(conv, 2, nil)
+	conv.in = conv.in[:2]
+	conv.work.Vector = conv.work.Vector.Sub(elements(conv.out[0]))
+}
+
+// elements is the number of elements of t; 0 where the shape is unknown.
+func elements(t *tensor) dim.Dim {
+	n, _ := t.val.Elements()
+	return n
+}
+
+// padFusion moves zero padding into the convolutions and poolings that read it. (ONNX Runtime: PadFusion.)
+func padFusion(g *graph, n *gnode) bool {
+	if len(n.in) < 1 || n.out[0].pinned() || len(n.out[0].uses) == 0 || n.strAttr("mode", "constant") != "constant" {
+		return false
+	}
+	pads := n.intsAttr("pads")
+	if pads == nil {
+		var ok bool
+		if pads, ok = ints(n.arg(1)); !ok {
+			return false
+		}
+	}
+	if t := n.arg(3); t != nil { // pads of chosen axes
+		return false
+	}
+	value := float64(n.floatAttr("value", 0))
+	if t := n.arg(2); t != nil {
+		var ok bool
+		if value, ok = scalar(t); !ok {
+			return false
+		}
+	}
+	rank := len(pads) / 2
+	if rank < 3 || value != 0 {
+		return false
+	}
+	for i, p := range pads {
+		if p < 0 || i%rank < 2 && p != 0 {
+			return false
+		}
+	}
+	for _, u := range n.out[0].uses {
+		m := u.node
+		if u.arg != 0 || !m.is("Conv", "AveragePool", "MaxPool") || m.strAttr("auto_pad", "NOTSET") != "NOTSET" {
+			return false
+		}
+		// Zeros that take part in an average or a maximum are not the zeros of the operator's own padding.
+		if m.is("AveragePool") && m.intAttr("count_include_pad", 0) == 0 || m.is("MaxPool") {
+			return false
+		}
+	}
+	for len(n.out[0].uses) > 0 {
+		m := n.out[0].uses[0].node
+		own := m.intsAttr("pads")
+		sum := make([]int64, 2*(rank-2))
+		copy(sum, own)
+		for i := range rank - 2 {
+			sum[i] += pads[2+i]
+			sum[rank-2+i] += pads[rank+2+i]
+		}
+		m.setInts("pads", sum)
+		g.setInput(m, 0, n.in[0])
+	}
+	g.remove(n)
+	return true
+}

@@ -1,0 +1,328 @@
+package costmodel
+
+import (
+	"slices"
+
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/analyzer/op"
+)
+
+// gemmRules are the rules on Gemm and MatMul that need no other rule first. (ONNX Runtime: GemmSumFusion,
+// GemmTransposeFusion, MatmulBNFusion.)
+var gemmRules = map[string][]rewriteRule{
+	"Gemm":   {fuseGemmSum, fuseGemmTranspose},
+	"MatMul": {fuseMatMulBatchNorm},
+}
+
+// fuseGemmSum gives the second operand of a Sum to the Gemm before it as its C.
+func fuseGemmSum(g *graph, n *gnode) bool {
+	sum := n.next()
+	if sum == nil || !sum.is("Sum") || len(sum.in) != 2 || n.out[0].output || len(n.in) > 2 && n.in[2] != nil {
+		return false
+	}
+	other := sum.in[0]
+	if other == n.out[0] {
+		other = sum.in[1]
+	}
+	if other == n.out[0] || g.knownRank(other) < 0 || len(other.val.Shape) > 2 {
+		return false
+	}
+	g.setInput(n, 2, other)
+	n.setAttr(onnx.Attribute{Name: "beta", Type: onnx.AttrFloat, F: 1})
+	n.absorb(sum)
+	g.moveOutput(sum, 0, n, 0)
+	g.remove(sum)
+	return true
+}
+
+// fuseGemmTranspose turns the transposition of an operand, or of the result where there is no C, into the Gemm's own
+// attributes.
+func fuseGemmTranspose(g *graph, n *gnode) bool {
+	changed := false
+	for i, name := range []string{"transA", "transB"} {
+		t := n.producer(i)
+		if t == nil || !t.is("Transpose") || t.rank0() != 2 || permOf(t, 2)[0] != 1 {
+			continue
+		}
+		g.setInput(n, i, t.in[0])
+		n.setInt(name, 1-n.intAttr(name, 0))
+		if !t.read() && !t.out[0].output {
+			n.fold(t)
+			g.remove(t)
+		}
+		changed = true
+	}
+	next := n.next()
+	if next == nil || !next.is("Transpose") || n.out[0].output || len(n.in) > 2 && n.in[2] != nil || permOf(next, 2)[0] != 1 {
+		return changed
+	}
+	a, b := n.in[0], n.in[1]
+	ta, tb := n.intAttr("transA", 0), n.intAttr("transB", 0)
+	g.setInput(n, 0, b)
+	g.setInput(n, 1, a)
+	n.setInt("transA", 1-tb)
+	n.setInt("transB", 1-ta)
+	n.fold(next)
+	g.moveOutput(next, 0, n, 0)
+	g.remove(next)
+	return true
+}
+
+// rank0 is the rank of the first input; -1 where it is unknown.
+func (n *gnode) rank0() int {
+	if t := n.arg(0); t != nil {
+		return t.rank()
+	}
+	return -1
+}
+
+// fuseMatMulBatchNorm folds a BatchNormalization into the weights of the MatMul before it, which becomes a Gemm for
+// the bias.
+func fuseMatMulBatchNorm(g *graph, n *gnode) bool {
+	bn := n.next()
+	if bn == nil || !bn.is("BatchNormalization") || n.out[0].output || bn.in[0] != n.out[0] || !plainBatchNorm(bn) ||
+		!n.in[1].isConst() || g.knownRank(n.in[0]) != 2 || len(n.in[1].val.Shape) != 2 {
+		return false
+	}
+	cols := n.in[1].val.Shape[1]
+	if !bn.in[1].val.Shape[0].Equal(cols) {
+		return false
+	}
+	bias := g.newConst(n.in[1].val, op.Shape{cols})
+	gemm := g.add("Gemm", "", n.name+"/MatMulBnFusion/", n.in[0], n.in[1], bias)
+	gemm.absorb(n)
+	gemm.origin = n.origin
+	gemm.fold(bn)
+	gemm.work.Vector = gemm.work.Vector.Add(elements(n.out[0]))
+	g.moveOutput(bn, 0, gemm, 0)
+	g.remove(n)
+	g.remove(bn)
+	return true
+}
+
+// fuseMatMulAdd turns a product of matrices and the addition of a bias into a Gemm. An operand with more axes is
+// reshaped to a matrix and back, which takes extents that are numbers. (ONNX Runtime: MatMulAddFusion.)
+func fuseMatMulAdd(g *graph) bool {
+	changed := false
+	for _, n := range g.topological() {
+		if n.dead || !n.is("MatMul") || n.out[0].output {
+			continue
+		}
+		add := n.next()
+		if add == nil || !add.is("Add") {
+			continue
+		}
+		a, b := n.in[0], n.in[1]
+		ra, rb := g.knownRank(a), g.knownRank(b)
+		if ra < 2 || rb != 2 || a.val.DType != b.val.DType {
+			continue
+		}
+		bias := add.in[0]
+		if bias == n.out[0] {
+			bias = add.in[1]
+		}
+		if bias == n.out[0] || !g.gemmBias(bias, a, b) {
+			continue
+		}
+		if ra != 2 {
+			if _, ok := g.knownShape(a); !ok || len(bias.val.Shape) > 1 && !bias.val.Shape[0].Is(1) {
+				continue
+			}
+		}
+		g.gemmFrom(n, add, bias, ra != 2)
+		changed = true
+	}
+	return changed
+}
+
+// gemmBias reports whether a tensor can be the C of a Gemm of a and b: N, 1×N, M×1 or M×N.
+func (g *graph) gemmBias(c, a, b *tensor) bool {
+	cols, ok := g.knownDim(b, 1)
+	if !ok {
+		return false
+	}
+	last := g.knownRank(c) - 1
+	if last < 0 || last > 1 {
+		return false
+	}
+	have, ok := g.knownDim(c, last)
+	if !ok || have != cols && !(last == 1 && have == 1) {
+		return false
+	}
+	if last == 0 {
+		return true
+	}
+	rows, ok := g.knownDim(c, 0)
+	if ok && rows == 1 {
+		return have == cols
+	}
+	return g.sameDim(c, 0, a, 0)
+}
+
+func (g *graph) gemmFrom(n, add *gnode, bias *tensor, reshape bool) {
+	a, b := n.in[0], n.in[1]
+	gemm := g.add("Gemm", "", n.name+"/MatMulAddFusion", a, b, bias)
+	gemm.absorb(n)
+	gemm.absorb(add)
+	gemm.origin = n.origin
+	if !reshape {
+		g.moveOutput(add, 0, gemm, 0)
+	} else {
+		k, cols := a.val.Shape[len(a.val.Shape)-1], b.val.Shape[1]
+		rows := op.Shape(a.val.Shape[:len(a.val.Shape)-1]).Elements()
+		flat := g.add("Reshape", "", "gemm_input_reshape", a, g.shapeConst(-1))
+		g.addOutput(flat, g.newTensor(a.val.Name+"_flat", a.val, op.Shape{rows, k}))
+		g.setInput(gemm, 0, flat.out[0])
+		g.addOutput(gemm, g.newTensor(n.out[0].val.Name+"_flat", n.out[0].val, op.Shape{rows, cols}))
+		back := g.add("Reshape", "", "gemm_output_reshape", gemm.out[0], g.shapeConst(-1))
+		g.moveOutput(add, 0, back, 0)
+	}
+	g.remove(n)
+	g.remove(add)
+}
+
+// shapeConst makes the constant shape operand of an added Reshape.
+func (g *graph) shapeConst(v ...int64) *tensor {
+	t := g.newConst(&op.Value{Name: "shape", DType: onnx.Int64}, op.Consts(int64(len(v))))
+	t.val.Data = &op.Data{}
+	for _, x := range v {
+		t.val.Data.Nums = append(t.val.Data.Nums, op.IntOf(x))
+	}
+	return t
+}
+
+// fuseMatMulTranspose turns transpositions of the last two axes of the operands into attributes of the product.
+// (ONNX Runtime: MatmulTransposeFusion.)
+func fuseMatMulTranspose(g *graph) bool {
+	changed := false
+	for _, n := range g.topological() {
+		if n.dead || n.full() != "MatMul" && n.full() != domainMS+".FusedMatMul" || len(n.in) != 2 ||
+			n.in[0].val.DType != onnx.Float32 && n.in[0].val.DType != onnx.Float16 && n.in[0].val.DType != onnx.Float64 {
+			continue
+		}
+		var from [2]*gnode
+		for i := range from {
+			if t := n.producer(i); t != nil && swapsLastTwo(t) {
+				from[i] = t
+			}
+		}
+		if from[0] == nil && from[1] == nil {
+			continue
+		}
+		f := g.add("FusedMatMul", domainMS, n.name+"/MatmulTransposeFusion/", n.in...)
+		f.attrs = slices.Clone(n.attrs)
+		for i, name := range []string{"transA", "transB"} {
+			if from[i] == nil {
+				continue
+			}
+			g.setInput(f, i, from[i].in[0])
+			f.setInt(name, 1-n.intAttr(name, 0))
+		}
+		g.merge(f, n)
+		for _, t := range from {
+			if t != nil && !t.dead && !t.read() && !t.out[0].output {
+				f.fold(t)
+				g.remove(t)
+			}
+		}
+		changed = true
+	}
+	return changed
+}
+
+// swapsLastTwo reports whether t is a Transpose of the last two axes only.
+func swapsLastTwo(t *gnode) bool {
+	if !t.is("Transpose") {
+		return false
+	}
+	rank := t.rank0()
+	if p := t.intsAttr("perm"); p != nil {
+		rank = len(p)
+	}
+	if rank < 2 {
+		return false
+	}
+	for i, p := range permOf(t, rank) {
+		want := i
+		switch i {
+		case rank - 2:
+			want = rank - 1
+		case rank - 1:
+			want = rank - 2
+		}
+		if int(p) != want {
+			return false
+		}
+	}
+	return true
+}
+
+// fuseMatMulScale takes multiplications and divisions by a constant around a product into the product's alpha.
+// (ONNX Runtime: MatMulScaleFusion.)
+func fuseMatMulScale(g *graph) bool {
+	changed := false
+	for _, n := range g.topological() {
+		if n.dead || n.full() != "MatMul" && n.full() != domainMS+".FusedMatMul" || n.in[0].val.DType != onnx.Float32 {
+			continue
+		}
+		scales := g.scalesAround(n)
+		if len(scales) == 0 {
+			continue
+		}
+		f := g.add("FusedMatMul", domainMS, n.name+"_FusedMatMulAndScale", n.in...)
+		f.attrs = slices.Clone(n.attrs)
+		f.origin = n.origin
+		for _, s := range scales {
+			if x := s.scaled(); x == n.out[0] { // the scale of the result
+				g.moveOutput(s, 0, n, 0)
+				f.fold(s)
+				g.remove(s)
+			}
+		}
+		g.merge(f, n)
+		for _, s := range scales {
+			if s.dead {
+				continue
+			}
+			for i := range 2 {
+				if f.in[i] == s.out[0] {
+					g.setInput(f, i, s.scaled())
+				}
+			}
+			if !s.read() && !s.out[0].output {
+				f.fold(s)
+				g.remove(s)
+			}
+		}
+		changed = true
+	}
+	return changed
+}
+
+// scalesAround returns the scalings of the operands and of the result of a product.
+func (g *graph) scalesAround(n *gnode) []*gnode {
+	var out []*gnode
+	for i := range 2 {
+		if p := n.producer(i); p != nil && p.scaled() != nil && !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	if next := n.next(); next != nil && !n.out[0].output && next.scaled() == n.out[0] {
+		out = append(out, next)
+	}
+	return out
+}
+
+// scaled returns what n multiplies or divides by a constant with one element; nil where it does not.
+func (n *gnode) scaled() *tensor {
+	if !n.is("Mul", "Div") {
+		return nil
+	}
+	if _, ok := scalar(n.in[1]); ok && !n.in[0].isConst() {
+		return n.in[0]
+	}
+	if _, ok := scalar(n.in[0]); ok && n.is("Mul") && !n.in[1].isConst() {
+		return n.in[1]
+	}
+	return nil
+}

@@ -1,0 +1,195 @@
+package costmodel
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+)
+
+// The tables of ONNX Runtime's level-2 fusions. Conditions that a pattern cannot say are functions below.
+
+var gemmActivationTable = sync.OnceValue(func() fusions {
+	return compileFusions(
+		fusion{name: "Gemm + activation (GemmActivationFusion)", op: "ms.FusedGemm", inputs: "a",
+			pattern: "Relu|Sigmoid|Tanh|LeakyRelu|Elu|HardSigmoid|Selu|Softplus|Softsign|ThresholdedRelu(Gemm(a))",
+			when:    isFloat32, then: keepInner, nodeName: fusedName},
+	)
+})
+
+var convActivationTable = sync.OnceValue(func() fusions {
+	return compileFusions(
+		fusion{name: "Conv + activation (ConvActivationFusion)", op: "ms.FusedConv", inputs: "x",
+			pattern: "Relu|Sigmoid|Tanh|LeakyRelu|Clip|HardSigmoid(Conv(x))",
+			when:    convTakesActivation, then: keepInner, nodeName: fusedName},
+	)
+})
+
+var geluTable = sync.OnceValue(func() fusions {
+	return compileFusions(
+		fusion{name: "Gelu, x/2 first (GeluFusion)", op: "ms.Gelu", inputs: "x", when: isReal,
+			pattern: "Mul(Mul(x, 0.5), Add(Erf(Div(x, 1.4142135)), 1))"},
+		fusion{name: "Gelu, 1/2 last (GeluFusion)", op: "ms.Gelu", inputs: "x", when: isReal,
+			pattern: "Mul(Mul(x, Add(Erf(Div(x, 1.4142135)), 1)), 0.5)"},
+	)
+})
+
+var layerNormTable = sync.OnceValue(func() fusions {
+	const (
+		pattern   = "Add(Mul(Div(d:Sub(x, m:ReduceMean(x)), Sqrt(Add(v:ReduceMean(Pow(d, 2)), E))), G), B)"
+		duplicate = "Add(Mul(Div(Sub(x, m:ReduceMean(x)), Sqrt(Add(v:ReduceMean(Pow(Sub(x, m), 2)), E))), G), B)"
+	)
+	return compileFusions(
+		fusion{name: "LayerNormalization (LayerNormFusion)", op: "LayerNormalization", inputs: "x G B", when: normalisesLast, pattern: pattern,
+			nodeName: func(m *match) string { return m.nodes[1].name + "/LayerNormFusion/" }},
+		fusion{name: "LayerNormalization, difference taken twice (LayerNormFusion)", op: "LayerNormalization", inputs: "x G B", when: normalisesLast,
+			pattern: duplicate, nodeName: func(m *match) string { return m.nodes[1].name + "/LayerNormFusion/" }},
+	)
+})
+
+var simplifiedNormTable = sync.OnceValue(func() fusions {
+	return compileFusions(
+		fusion{name: "RMS normalisation (SimplifiedLayerNormFusion)", op: "SimplifiedLayerNormalization", inputs: "x G", when: normalisesLast,
+			pattern:  "Mul(Div(x, Sqrt(Add(v:ReduceMean(Pow(x, 2)), E))), G)",
+			nodeName: func(m *match) string { return m.nodes[0].name + "/SimplifiedLayerNormFusion/" }},
+	)
+})
+
+var biasGeluTable = sync.OnceValue(func() fusions {
+	return compileFusions(
+		fusion{name: "bias + Gelu (BiasGeluFusion)", op: "ms.BiasGelu", inputs: "x b", when: biasOfLastAxis, pattern: "ms.Gelu|Gelu(Add(x, b))"},
+		fusion{name: "bias + FastGelu (BiasGeluFusion)", op: "ms.FastGelu", inputs: "x b", when: biasOfLastAxis, pattern: "ms.FastGelu(Add(x, b))"},
+	)
+})
+
+var skipNormTable = sync.OnceValue(func() fusions {
+	return compileFusions(
+		fusion{name: "bias + residual + LayerNormalization (SkipLayerNormFusion)", op: "ms.SkipLayerNormalization", inputs: "x r G B C", when: residual,
+			pattern: "LayerNormalization(Add(Add(x, C), r), G, B)"},
+		fusion{name: "residual + LayerNormalization (SkipLayerNormFusion)", op: "ms.SkipLayerNormalization", inputs: "x r G B", when: residual,
+			pattern: "LayerNormalization(Add(x, r), G, B)"},
+	)
+})
+
+var quickGeluTable = sync.OnceValue(func() fusions {
+	return compileFusions(
+		fusion{name: "x·sigmoid(αx) (QuickGeluFusion)", op: "ms.QuickGelu", inputs: "x", when: scalesByScalar, pattern: "Mul(x, Sigmoid(Mul(x, A)))",
+			nodeName: func(m *match) string { return m.nodes[0].name + "/QuickGeluFusion/" }},
+		fusion{name: "x·sigmoid(x) (QuickGeluFusion)", op: "ms.QuickGelu", inputs: "x", when: isReal, pattern: "Mul(x, Sigmoid(x))",
+			nodeName: func(m *match) string { return m.nodes[0].name + "/QuickGeluFusion/" }},
+	)
+})
+
+// keepInner completes a fused node that is an operator with something applied to its result: it takes the inputs,
+// attributes and kind of the inner operator and notes the outer one.
+func keepInner(g *graph, n *gnode, m *match) {
+	inner := m.nodes[len(m.nodes)-1]
+	for i := len(n.in); i < len(inner.in); i++ {
+		g.setInput(n, i, inner.in[i])
+	}
+	n.proto, n.attrs, n.rule, n.origin = inner.proto, slices.Clone(inner.attrs), inner.rule, inner.origin
+	n.act = m.nodes[0].op
+}
+
+func fusedName(m *match) string { return "fused " + m.nodes[len(m.nodes)-1].name }
+
+func isFloat32(_ *graph, _ compiled, m *match) bool {
+	return m.nodes[0].out[0].val.DType == onnx.Float32
+}
+
+func isReal(_ *graph, _ compiled, m *match) bool {
+	switch m.nodes[0].out[0].val.DType {
+	case onnx.Float32, onnx.Float64, onnx.Float16:
+		return true
+	}
+	return false
+}
+
+// convTakesActivation: float32 only, and the bounds of a Clip must be constants.
+func convTakesActivation(g *graph, c compiled, m *match) bool {
+	act := m.nodes[0]
+	if act.is("Clip") {
+		for _, t := range act.in[1:] {
+			if t != nil && !t.isConst() {
+				return false
+			}
+		}
+	}
+	return isFloat32(g, c, m)
+}
+
+// normalisesLast: both means go over the same trailing axes, and scale and shift have those axes only.
+func normalisesLast(g *graph, c compiled, m *match) bool {
+	var axes []int64
+	for _, n := range m.nodes {
+		if !n.is("ReduceMean") {
+			continue
+		}
+		if n.intAttr("keepdims", 1) == 0 {
+			return false
+		}
+		a, ok := axesOf(n, 0) // negative axes stay as written
+		if !ok || len(a) == 0 || axes != nil && !slices.Equal(a, axes) {
+			return false
+		}
+		axes = a
+	}
+	x := c.value(m, "x")
+	for i, a := range axes { // -k … -1, or the same counted from the front
+		want := int64(i - len(axes))
+		if a != want && (g.knownRank(x) < 0 || a != want+int64(len(x.val.Shape))) {
+			return false
+		}
+	}
+	scale := c.value(m, "G").val.Shape
+	if len(scale) != len(axes) {
+		return false
+	}
+	if i := slices.Index(c.names, "B"); i >= 0 && !m.values[i].val.Shape.Equal(scale) {
+		return false
+	}
+	return isReal(g, c, m)
+}
+
+// biasOfLastAxis: one operand has a single axis, as long as the last one of the other.
+func biasOfLastAxis(g *graph, c compiled, m *match) bool {
+	x, b := c.value(m, "x"), c.value(m, "b")
+	if g.knownRank(x) < 1 || g.knownRank(b) < 1 {
+		return false
+	}
+	if len(b.val.Shape) != 1 {
+		x, b = b, x
+	}
+	if len(b.val.Shape) != 1 || !b.isConst() {
+		return false
+	}
+	m.values[slices.Index(c.names, "x")], m.values[slices.Index(c.names, "b")] = x, b
+	last, ok := g.knownDim(x, len(x.val.Shape)-1)
+	size, ok2 := g.knownDim(b, 0)
+	return ok && ok2 && last == size
+}
+
+// residual: both operands of the addition have the same three (or two) axes as far as their extents are known.
+func residual(g *graph, c compiled, m *match) bool {
+	x, r := c.value(m, "x"), c.value(m, "r")
+	if x.isConst() || r.isConst() {
+		return false
+	}
+	rank := g.knownRank(x)
+	if rank < 2 || rank > 3 || g.knownRank(r) != rank {
+		return false
+	}
+	for i := range rank {
+		a, ok := g.knownDim(x, i)
+		b, ok2 := g.knownDim(r, i)
+		if ok != ok2 || a != b {
+			return false
+		}
+	}
+	return isReal(g, c, m)
+}
+
+func scalesByScalar(g *graph, c compiled, m *match) bool {
+	_, ok := scalar(c.value(m, "A"))
+	return ok && isReal(g, c, m)
+}

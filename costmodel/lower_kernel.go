@@ -1,0 +1,75 @@
+package costmodel
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/op"
+)
+
+// kernel fills k from a rewritten node.
+func (n *gnode) kernel(k *Kernel, times dim.Dim, depth int) {
+	*k = Kernel{Name: n.name, Domain: n.domain, Op: n.op, Nodes: n.src, Anchor: n.origin, Times: times, Depth: depth,
+		Kind: n.kind(), Work: n.work, Contraction: n.work.Contraction, Activation: n.act, Sum: n.sum, Layout: n.layout}
+	if len(k.Nodes) > 1 {
+		slices.SortStableFunc(k.Nodes, func(a, b *analyzer.Node) int { return cmp.Compare(a.Index, b.Index) })
+	}
+	for _, m := range k.Nodes {
+		k.Partial = k.Partial || m.Partial
+	}
+	for i, t := range n.in {
+		if t == nil {
+			continue
+		}
+		steers := n.rule != nil && n.rule.IsHost(i)
+		if t.isConst() {
+			if !steers {
+				k.Weights = addValue(k.Weights, t.val)
+			}
+			continue
+		}
+		k.Inputs = addValue(k.Inputs, t.val)
+		if steers && !n.asData(t) {
+			k.steers = addValue(k.steers, t.val)
+		}
+	}
+	for _, t := range n.captured {
+		if !t.isConst() {
+			k.Inputs = addValue(k.Inputs, t.val)
+		}
+	}
+	for _, t := range n.out {
+		if t != nil {
+			k.Outputs = append(k.Outputs, t.val)
+		}
+	}
+}
+
+// asData reports whether t is an operand of n, possibly beside steering it.
+func (n *gnode) asData(t *tensor) bool {
+	for i, in := range n.in {
+		if in == t && !n.rule.IsHost(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// kind is the kind of kernel that a rewritten node makes.
+func (n *gnode) kind() Kind {
+	switch {
+	case n.op == "ReorderInput" || n.op == "ReorderOutput":
+		return KindReorder
+	case n.origin == nil && n.rule == nil:
+		return KindOther
+	case n.rule == nil:
+		return kindOf(n.origin)
+	case n.rule.Memory == op.View:
+		return KindView
+	case n.rule.Memory == op.Host:
+		return KindHost
+	}
+	return kindOfClass(n.rule.Class)
+}
