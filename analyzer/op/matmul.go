@@ -76,8 +76,11 @@ func weightOf(c *Call, left, right int) int {
 	return -1
 }
 
-// matmulShape is the shape rule of MatMul-like operators with operands a and b.
-func matmulShape(c *Call, a, b int, dt onnx.DType) error {
+// matMulShape is MatMul: the product has the element type of its operands.
+func matMulShape(c *Call) error { return productShape(c, 0, 1, c.typeOf(0)) }
+
+// productShape is the shape rule of the matrix products with operands a and b.
+func productShape(c *Call, a, b int, dt onnx.DType) error {
 	p, known, err := matmulOperands(c, a, b)
 	if err != nil {
 		return err
@@ -199,13 +202,6 @@ const docGemm = "M·N·K MACs; 1 per output element for C and for alpha, 1 per e
 
 var matmulRules = []Rule{
 	{Op: "MatMul", Since: 1, Memory: Stream, Class: Contract, Doc: docMatMul,
-		Shape: func(c *Call) error {
-			a, err := c.Want(0)
-			if err != nil {
-				return err
-			}
-			return matmulShape(c, 0, 1, a.DType)
-		},
-		Work: func(c *Call) Work { return matmulWork(c, 0, 1) }},
+		Shape: matMulShape, Work: func(c *Call) Work { return matmulWork(c, 0, 1) }},
 	{Op: "Gemm", Since: 1, Shape: gemmShape, Work: gemmWork, Memory: Stream, Class: Contract, Doc: docGemm},
 }

@@ -67,6 +67,11 @@ func layoutPoolShape(layout func(*Call) convolution) func(*Call) error {
 	}
 }
 
+// layoutGlobalPoolShape pools whole channels in the layout that attribute channels_last asks for.
+func layoutGlobalPoolShape(c *Call) error {
+	return globalPool(c, 0, layoutOf(c, plainConv), c.typeOf(0))
+}
+
 // requantized adds the requantisation of every output element.
 func requantized(work func(*Call) Work) func(*Call) Work {
 	return func(c *Call) Work { return work(c).plus(perElement(c.Out[0], requantize, 0).Vector, dim.Dim{}) }
@@ -213,7 +218,7 @@ var msConvRules = []Rule{
 	ms(Rule{Op: "MaxpoolWithMask", Shape: poolShape, Work: windowWork(1, 0), Class: Pooling, Doc: docMaxPool}),
 	ms(Rule{Op: "QLinearAveragePool", Shape: layoutPoolShape(func(c *Call) convolution { return layoutOf(c, plainConv) }),
 		Work: requantized(windowWork(1, 0)), Class: Pooling, Scales: inputsFrom(1), Doc: docAvgPool + "; " + docRequantize}),
-	ms(Rule{Op: "QLinearGlobalAveragePool", Shape: func(c *Call) error { return globalPool(c, 0, layoutOf(c, plainConv), c.typeOf(0)) },
+	ms(Rule{Op: "QLinearGlobalAveragePool", Shape: layoutGlobalPoolShape,
 		Work: requantized(perInput(0, 1, 0)), Class: Pooling, Scales: inputsFrom(1), Doc: "1 per input element; " + docRequantize}),
 
 	nchwc(Rule{Op: "Conv", Shape: fused{nchwcConv}.shape, Work: fused{nchwcConv}.work, Class: Contract, Doc: docFusedConv}),

@@ -84,6 +84,15 @@ func qlinearBroadcast(over ...int) func(*Call) error {
 	}
 }
 
+// mulIntegerShape accumulates in int32.
+func mulIntegerShape(c *Call) error {
+	if err := qlinearBroadcast(0, 2)(c); err != nil {
+		return err
+	}
+	c.Out[0].DType = onnx.Int32
+	return nil
+}
+
 // mulIntegerWork: a product per output element, and the zero points.
 func mulIntegerWork(c *Call) Work {
 	return perElement(c.Out[0], 1, 0).plus(offsets(c, [2]int{0, 1}, [2]int{2, 3}), dim.Dim{})
@@ -153,13 +162,7 @@ var msElementwiseRules = []Rule{
 	ms(Rule{Op: "GatedAdd", Shape: sameShape, Work: perOutput(2, 0), Class: Elementwise, InPlace: inputs(0), Doc: "product and sum"}),
 	ms(Rule{Op: "ComplexMul", Shape: broadcastShape, Work: perOutput(3, 0), Class: Elementwise, Doc: "6 per complex product, which is 3 per element"}),
 	ms(Rule{Op: "ComplexMulConj", Shape: broadcastShape, Work: perOutput(3, 0), Class: Elementwise, Doc: "6 per complex product, which is 3 per element"}),
-	ms(Rule{Op: "MulInteger", Shape: func(c *Call) error {
-		if err := qlinearBroadcast(0, 2)(c); err != nil {
-			return err
-		}
-		c.Out[0].DType = onnx.Int32
-		return nil
-	}, Work: mulIntegerWork, Class: Elementwise, QuantInputs: inputs(0, 2), Scales: inputs(1, 3), Doc: "a product; " + docZeroPoint}),
+	ms(Rule{Op: "MulInteger", Shape: mulIntegerShape, Work: mulIntegerWork, Class: Elementwise, QuantInputs: inputs(0, 2), Scales: inputs(1, 3), Doc: "a product; " + docZeroPoint}),
 
 	ms(Rule{Op: "QLinearAdd", Shape: qlinearBroadcast(0, 3), Work: perOutput(2*dequantizing+1+requantize, 0), Class: Elementwise,
 		QuantInputs: inputs(0, 3), Scales: inputs(1, 2, 4, 5, 6, 7), InPlace: inputs(0, 3),

@@ -314,7 +314,7 @@ var (
 
 // productOf is MatMul of inputs a and b with the result type of input t.
 func productOf(a, b, t int) func(*Call) error {
-	return func(c *Call) error { return matmulShape(c, a, b, c.typeOf(t)) }
+	return func(c *Call) error { return productShape(c, a, b, c.typeOf(t)) }
 }
 
 // toFloatWork scales the integer result once per element and adds the bias where there is one.
@@ -337,7 +337,7 @@ func integer16Shape(c *Call) error {
 	if c.typeOf(0) == onnx.Uint16 && c.typeOf(1) == onnx.Uint16 {
 		dt = onnx.Uint32
 	}
-	return matmulShape(c, 0, 1, dt)
+	return productShape(c, 0, 1, dt)
 }
 
 const (
