@@ -65,6 +65,9 @@ writes: stream (each byte once), view (nothing: the result is the input under an
 func funcName(f func(*Call) error) string {
 	name := runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name()
 	name = name[strings.LastIndexByte(name, '/')+1:]
+	if method, ok := strings.CutSuffix(name, "-fm"); ok { // a method value: type and method
+		return strings.TrimPrefix(method, "op.")
+	}
 	parts := strings.Split(strings.TrimPrefix(name, "op."), ".")
 	for i := len(parts) - 1; i >= 0; i-- {
 		if p := parts[i]; !strings.HasPrefix(p, "func") && p != "init" && p != "0" && p != "glob" {
