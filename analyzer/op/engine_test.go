@@ -119,6 +119,8 @@ func (as attributes) list() []onnx.Attribute {
 			a.Type, a.Ints = onnx.AttrInts, v
 		case []string:
 			a.Type, a.Strings = onnx.AttrStrings, v
+		case []float32:
+			a.Type, a.Floats = onnx.AttrFloats, v
 		case *onnx.Graph:
 			a.Type, a.G = onnx.AttrGraph, v
 		default:

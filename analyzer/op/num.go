@@ -10,8 +10,6 @@ import (
 // The arithmetic of known elements. Every function returns the unknown Num where the result cannot be stated
 // exactly; integer division and remainder follow ONNX (C semantics, truncating).
 
-func isFloatKind(n Num) bool { return n.kind == numFloat || n.kind == numRational }
-
 // arith applies exact rational arithmetic where an operand is a symbolic float, plain arithmetic otherwise.
 func arith(a, b Num, ints func(x, y dim.Dim) Num, floats func(x, y float64) float64,
 	rats func(xn dim.Dim, xd int64, yn dim.Dim, yd int64) Num) Num {

@@ -124,7 +124,8 @@ func dftAxisAttribute(c *Call, rank int) (int, bool, error) {
 func dftAxisInput(c *Call, rank int) (int, bool, error) {
 	at := int64(-2)
 	if v := c.Input(2); v != nil {
-		n, ok := scalar(v)
+		n, _ := scalar(v)
+		var ok bool
 		if at, ok = n.Int64(); !ok {
 			return 0, false, nil
 		}
