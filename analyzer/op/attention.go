@@ -313,7 +313,7 @@ var attentionRules = []Rule{
 	{Domain: "ai.onnx.preview", Op: "FlexAttention", Since: 1, Shape: flexShape, Work: flexWork, Memory: Stream, Class: Contract,
 		Doc: docAttention + "; score_mod, mask_mod and prob_mod count as bodies"},
 	{Op: "RotaryEmbedding", Since: 23, Shape: rotaryShape, Work: rotaryWork, Memory: Stream, Class: Elementwise,
-		Traffic: rotaryTraffic(1, 3), InPlace: inputs(0), Doc: docRotary},
+		Traffic: rotaryTraffic(1, 3), Doc: docRotary},
 	{Op: "LinearAttention", Since: 27, Shape: linearAttentionShape, Work: linearAttentionWork, Memory: Stream, Class: Contract,
 		Doc: docLinearAttention},
 	{Op: "SwiGLU", Since: 28, Shape: broadcastShape, Work: perOutput(swigluVector, swigluSpecial), Memory: Stream, Class: Elementwise,

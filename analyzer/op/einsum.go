@@ -172,27 +172,48 @@ func einsumWork(c *Call) Work {
 	if err != nil || !known {
 		return Work{}
 	}
+	uses := map[index]int{} // by the output and the operands not yet multiplied
+	for _, id := range e.output {
+		uses[id]++
+	}
+	for i, ids := range e.operands {
+		e.operands[i] = withoutRepeats(ids)
+		for _, id := range e.operands[i] {
+			uses[id]++
+		}
+	}
+	take := func(i int) []index {
+		for _, id := range e.operands[i] {
+			uses[id]--
+		}
+		return e.operands[i]
+	}
+	needed := func(id index) bool { return uses[id] > 0 }
 	var w Work
-	first := withoutRepeats(e.operands[0])
-	for i := range e.operands {
-		needed := slices.Clone(e.output)
-		for _, later := range e.operands[min(i+1, len(e.operands)):] {
-			needed = append(needed, later...)
-		}
-		if i == 0 {
-			if len(e.operands) == 1 {
-				w = w.plus(e.presum(&first, needed), dim.Dim{})
-			}
-			continue
-		}
-		w = e.step(w, &first, withoutRepeats(e.operands[i]), needed, c, i)
+	left := take(0)
+	if len(e.operands) == 1 {
+		w.Vector = e.presum(&left, needed)
+	}
+	for i := 1; i < len(e.operands); i++ {
+		left = e.step(&w, left, take(i), needed, weightAt(c, i))
 	}
 	return w
 }
 
-// presum removes from ids what nothing needs and counts an addition per element where there is any.
-func (e einsum) presum(ids *[]index, needed []index) dim.Dim {
-	kept := slices.DeleteFunc(slices.Clone(*ids), func(id index) bool { return !slices.Contains(needed, id) })
+// weightAt is the constant operand of the product with operand i.
+func weightAt(c *Call, i int) int {
+	switch {
+	case c.In[i].Const:
+		return i
+	case i == 1 && c.In[0].Const:
+		return 0
+	}
+	return -1
+}
+
+// presum removes from ids what is not kept and counts an addition per element where there is any.
+func (e einsum) presum(ids *[]index, keep func(index) bool) dim.Dim {
+	kept := slices.DeleteFunc(slices.Clone(*ids), func(id index) bool { return !keep(id) })
 	if len(kept) == len(*ids) {
 		return dim.Dim{}
 	}
@@ -201,14 +222,14 @@ func (e einsum) presum(ids *[]index, needed []index) dim.Dim {
 	return n
 }
 
-// step multiplies the result so far by operand i and leaves its indices in a.
-func (e einsum) step(w Work, a *[]index, b, needed []index, c *Call, i int) Work {
-	w = w.plus(e.presum(a, append(slices.Clone(needed), b...)), dim.Dim{})
-	w = w.plus(e.presum(&b, append(slices.Clone(needed), *a...)), dim.Dim{})
+// step multiplies two operands, adds the work to w and returns the indices of the result.
+func (e einsum) step(w *Work, a, b []index, needed func(index) bool, weight int) []index {
+	w.Vector = w.Vector.Add(e.presum(&a, func(id index) bool { return needed(id) || slices.Contains(b, id) }))
+	w.Vector = w.Vector.Add(e.presum(&b, func(id index) bool { return needed(id) || slices.Contains(a, id) }))
 	var batch, m, n, k []index
-	for _, id := range *a {
+	for _, id := range a {
 		switch shared := slices.Contains(b, id); {
-		case shared && slices.Contains(needed, id):
+		case shared && needed(id):
 			batch = append(batch, id)
 		case shared:
 			k = append(k, id)
@@ -217,25 +238,19 @@ func (e einsum) step(w Work, a *[]index, b, needed []index, c *Call, i int) Work
 		}
 	}
 	for _, id := range b {
-		if !slices.Contains(*a, id) {
+		if !slices.Contains(a, id) {
 			n = append(n, id)
 		}
 	}
-	*a = slices.Concat(batch, m, n)
+	result := slices.Concat(batch, m, n)
 	if len(k) == 0 {
-		return w.plus(e.size(*a), dim.Dim{})
-	}
-	weight := -1
-	switch {
-	case c.In[i].Const:
-		weight = i
-	case i == 1 && c.In[0].Const:
-		weight = 0
+		w.Vector = w.Vector.Add(e.size(result))
+		return result
 	}
 	ct := Contraction{Kind: MatMulKind, Batch: e.size(batch), Groups: dim.Const(1), M: e.size(m), N: e.size(n), K: e.size(k), Weight: weight}
 	w.Contraction = append(w.Contraction, ct)
 	w.MACs = w.MACs.Add(ct.MACs())
-	return w
+	return result
 }
 
 // withoutRepeats drops repeated indices: the diagonal of an operand is a view.

@@ -204,8 +204,8 @@ func nchwc(r Rule) Rule {
 const docFusedConv = docConv + ", 1 for the added input 3, and the activation"
 
 var msConvRules = []Rule{
-	ms(Rule{Op: "FusedConv", Shape: fused{plainConv}.shape, Work: fused{plainConv}.work, Class: Contract, Doc: docFusedConv}),
-	ms(Rule{Op: "NhwcFusedConv", Shape: fused{lastConv}.shape, Work: fused{lastConv}.work, Class: Contract, Doc: docFusedConv}),
+	ms(Rule{Op: "FusedConv", Shape: fused{plainConv}.shape, Work: fused{plainConv}.work, Class: Contract, InPlace: inputs(3), Doc: docFusedConv}),
+	ms(Rule{Op: "NhwcFusedConv", Shape: fused{lastConv}.shape, Work: fused{lastConv}.work, Class: Contract, InPlace: inputs(3), Doc: docFusedConv}),
 	ms(Rule{Op: "NhwcConv", Shape: fused{lastConv}.shape, Work: lastConv.work, Class: Contract, Doc: docConv}),
 	ms(Rule{Op: "QLinearConv", Shape: msQLinearConvShape, Work: msQLinearConvWork, Class: Contract,
 		QuantInputs: inputs(3, 8), Scales: inputs(1, 2, 4, 5, 6, 7), Doc: docConv + "; " + docZeroPoint + "; " + docRequantize}),
@@ -221,7 +221,7 @@ var msConvRules = []Rule{
 	ms(Rule{Op: "QLinearGlobalAveragePool", Shape: layoutGlobalPoolShape,
 		Work: requantized(perInput(0, 1, 0)), Class: Pooling, Scales: inputsFrom(1), Doc: "1 per input element; " + docRequantize}),
 
-	nchwc(Rule{Op: "Conv", Shape: fused{nchwcConv}.shape, Work: fused{nchwcConv}.work, Class: Contract, Doc: docFusedConv}),
+	nchwc(Rule{Op: "Conv", Shape: fused{nchwcConv}.shape, Work: fused{nchwcConv}.work, Class: Contract, InPlace: inputs(3), Doc: docFusedConv}),
 	nchwc(Rule{Op: "MaxPool", Shape: poolShape, Work: windowWork(1, 0), Class: Pooling, Doc: docMaxPool}),
 	nchwc(Rule{Op: "AveragePool", Shape: poolShape, Work: windowWork(1, 0), Class: Pooling, Doc: docAvgPool}),
 	nchwc(Rule{Op: "GlobalMaxPool", Shape: globalPoolShape, Work: perInput(0, 1, 0), Class: Pooling, Doc: "1 per input element"}),
