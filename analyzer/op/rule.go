@@ -86,6 +86,9 @@ type Rule struct {
 	// InPlace are the inputs whose buffer the first output may take when that input dies at this node and has the
 	// same size (bit i for input i).
 	InPlace uint64
+	// NoOp says when the first output is the first input although Memory is not View: a Cast to the type that it has.
+	// nil: never.
+	NoOp func(in, out *Value) bool
 	// Volatile operators give another result at every run (random numbers) and are never folded, whatever their inputs.
 	Volatile bool
 	// KeepsWeights marks operators that runtimes leave in place although all inputs are constants, because the
@@ -222,6 +225,12 @@ func Rules() []*Rule {
 		return cmp.Or(cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Op, b.Op), cmp.Compare(a.Since, b.Since))
 	})
 	return all
+}
+
+// Views reports whether the first output out holds the bytes of the first input in, so that both can share a buffer. An
+// operator with vector work (Dropout in training) is no view; the caller knows the work.
+func (r *Rule) Views(in, out *Value) bool {
+	return r.Memory == View || r.NoOp != nil && r.NoOp(in, out)
 }
 
 // IsHost reports whether input i of the rule only steers the operator.

@@ -273,6 +273,12 @@ func castWork(c *Call) Work {
 	return perElement(c.Out[0], 1, 0)
 }
 
+// sameElementType: a conversion to the type that the elements have.
+func sameElementType(in, out *Value) bool { return in.DType == out.DType && out.DType.Bits() > 0 }
+
+// sameExtents: an expansion by nothing.
+func sameExtents(in, out *Value) bool { return in.Ranked && out.Ranked && in.Shape.Equal(out.Shape) }
+
 // reshapeShape is Reshape: 0 copies an extent (unless allowzero), one -1 takes what is left.
 func reshapeShape(c *Call) error {
 	x, err := c.Want(0)
@@ -645,9 +651,9 @@ var shapeRules = []Rule{
 	{Op: "Identity", Since: 1, Doc: "a view",
 		Shape: identityShape, Work: noWork, Memory: View, Class: Movement},
 	{Op: "Cast", Since: 1, Doc: "a conversion per element, none where the type stays",
-		Shape: castShape, Work: castWork, Memory: Stream, Class: Elementwise, InPlace: inputs(0), Fold: castFold},
+		Shape: castShape, Work: castWork, Memory: Stream, Class: Elementwise, InPlace: inputs(0), NoOp: sameElementType, Fold: castFold},
 	{Op: "CastLike", Since: 15, Doc: "a conversion per element, none where the type stays",
-		Shape: castLikeShape, Work: castWork, Memory: Stream, Class: Elementwise, InPlace: inputs(0),
+		Shape: castLikeShape, Work: castWork, Memory: Stream, Class: Elementwise, InPlace: inputs(0), NoOp: sameElementType,
 		HostInputs: inputs(1), Fold: castFold},
 	{Op: "Reshape", Since: 5, Doc: "a view",
 		Shape: reshapeShape, Work: noWork, Memory: View, Class: Movement, HostInputs: inputs(1), Fold: sameElementsFold},
@@ -660,5 +666,5 @@ var shapeRules = []Rule{
 	{Op: "Unsqueeze", Since: 1, Doc: "a view",
 		Shape: unsqueezeShape, Work: noWork, Memory: View, Class: Movement, HostInputs: inputs(1), Fold: sameElementsFold},
 	{Op: "Expand", Since: 8, Doc: "moves elements; no arithmetic",
-		Shape: expandShape, Work: noWork, Memory: Stream, Class: Movement, HostInputs: inputs(1), Fold: expandFold},
+		Shape: expandShape, Work: noWork, Memory: Stream, Class: Movement, HostInputs: inputs(1), NoOp: sameExtents, Fold: expandFold},
 }
