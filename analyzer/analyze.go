@@ -197,6 +197,9 @@ func (e *engine) pruneList(nodes []*Node, used []bool) []*Node {
 		n := nodes[i]
 		if !slices.ContainsFunc(n.Outputs, func(v *op.Value) bool { return v != nil && used[v.ID] }) {
 			e.diagnose(Diagnostic{SeverityNote, CodeDeadNode, n.Name, n.Op() + ": no output is used; left out"})
+			if len(e.folded) > 0 { // it may feed what a runtime does not fold
+				e.folded = append(e.folded, n)
+			}
 			continue
 		}
 		for _, b := range n.Bodies {

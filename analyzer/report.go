@@ -20,8 +20,9 @@ type Report struct {
 	// Nodes are the nodes that execute, in the stated order: the file's where it is topological. Constants that any
 	// runtime folds and nodes whose outputs nobody uses are left out.
 	Nodes []*Node
-	// Folded are nodes left out of Nodes because the known extents of the inputs decide their results, in the stated
-	// order, bodies included. Runtimes that infer fewer extents execute some of them.
+	// Folded are nodes left out of Nodes because the known extents of the inputs decide their results, and nodes whose
+	// outputs nobody uses then; bodies included, in no particular order. Runtimes that infer fewer extents execute some of
+	// them.
 	Folded      []*Node
 	Weights     []*Weight
 	Symbols     []Symbol
