@@ -93,6 +93,9 @@ func (l *loop) inputs(iteration Num, carried []*Value) []*Value {
 	}
 	cond.SetTensor(onnx.Bool, Shape{})
 	cond.Data = &Data{Nums: []Num{BoolOf(true)}} // or the body would not run
+	for _, v := range carried {
+		v.Elems() // a stored constant is read here or never
+	}
 	return append([]*Value{i, cond}, carried...)
 }
 
@@ -257,6 +260,7 @@ type fixpoint struct {
 	carried []*Value
 	varying []map[int]bool // per carried value, the axes with a fresh extent
 	widened []map[int]bool // and those that have taken the larger of two extents
+	symbols []string       // the fresh extents
 }
 
 // maxRounds bounds the inferences: an axis varies or not, so few are enough for any ordinary body.
@@ -268,11 +272,8 @@ func (f *fixpoint) run() error {
 	for i, v := range f.initial {
 		f.carried[i] = &Value{}
 		f.carried[i].SetType(v)
+		v.Elems() // a stored constant is read here or never
 		f.carried[i].Data = v.Data
-		if v.mayHaveElems() {
-			v.Elems()
-			f.carried[i].Data = v.Data
-		}
 		f.varying[i], f.widened[i] = map[int]bool{}, map[int]bool{}
 	}
 	for range maxRounds {
@@ -323,6 +324,7 @@ func (f *fixpoint) keep(i int, out *Value) bool {
 			default:
 				f.varying[i][a] = true
 				next.Shape[a] = f.Fresh(fmt.Sprintf("loop_%d_%d", i, a), dim.Dim{})
+				f.symbols = append(f.symbols, next.Shape[a].Symbols()...)
 			}
 		}
 	}
@@ -366,10 +368,25 @@ func (f *fixpoint) final(i int, trips dim.Dim) *Value {
 		if !f.varying[i][a] {
 			continue
 		}
-		last.Shape[a] = f.Fresh(fmt.Sprintf("loop_%d_%d", i, a), dim.Dim{})
-		if step, ok := out.Shape[a].Sub(v.Shape[a]).Value(); ok && out.Ranked {
-			last.Shape[a] = f.initial[i].Shape[a].Add(trips.MulInt(step))
+		if step, ok := f.step(v, out, a); ok {
+			last.Shape[a] = f.initial[i].Shape[a].Add(trips.Mul(step))
+			continue
 		}
+		last.Shape[a] = f.Fresh(fmt.Sprintf("loop_%d_%d", i, a), dim.Dim{})
 	}
 	return last
+}
+
+// step is what an extent grows by in one trip, where that is the same in all of them.
+func (f *fixpoint) step(v, out *Value, a int) (step dim.Dim, ok bool) {
+	if !out.Ranked || a >= len(out.Shape) {
+		return step, false
+	}
+	step = out.Shape[a].Sub(v.Shape[a])
+	for _, s := range step.Symbols() {
+		if slices.Contains(f.symbols, s) {
+			return step, false
+		}
+	}
+	return step, step.Err() == nil
 }

@@ -191,6 +191,7 @@ func sequenceMapShape(c *Call) error {
 				}
 				in[i] = elementOf(v, k)
 			}
+			in[i].Elems() // a stored constant is read here or never
 		}
 		if body == nil || !slices.EqualFunc(before, in, sameInput) {
 			if body, err = inferItem(c, g, in); err != nil {
