@@ -1,6 +1,8 @@
 package costmodel
 
 import (
+	"slices"
+
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/op"
 )
@@ -12,8 +14,12 @@ var convFolds = map[string][]rewriteRule{
 }
 
 // afterConv returns the single reader of a convolution with constant weights, if it is of the given operator.
-func afterConv(n *gnode, opType string) *gnode {
+func (g *graph) afterConv(n *gnode, opType string) *gnode {
 	next := n.next()
+	if g.early && len(n.in) > 1 && n.in[1] != nil && n.in[1].val.Tensor == nil {
+		g.deferred = true
+		return nil
+	}
 	if next == nil || !next.is(opType) || n.out[0].output || len(n.in) < 2 || !n.in[1].isConst() ||
 		len(n.in) > 2 && n.in[2] != nil && !n.in[2].isConst() {
 		return nil
@@ -22,7 +28,7 @@ func afterConv(n *gnode, opType string) *gnode {
 }
 
 func foldConvAdd(g *graph, n *gnode) bool {
-	add := afterConv(n, "Add")
+	add := g.afterConv(n, "Add")
 	if add == nil || add.in[0] != n.out[0] || !add.in[1].isConst() || !perChannel(add.in[1].val, n, false) {
 		return false
 	}
@@ -31,7 +37,7 @@ func foldConvAdd(g *graph, n *gnode) bool {
 }
 
 func foldConvMul(g *graph, n *gnode) bool {
-	mul := afterConv(n, "Mul")
+	mul := g.afterConv(n, "Mul")
 	if mul == nil || mul.in[0] != n.out[0] || !mul.in[1].isConst() || !perChannel(mul.in[1].val, n, true) {
 		return false
 	}
@@ -74,7 +80,7 @@ func perChannel(v *op.Value, conv *gnode, scalars bool) bool {
 }
 
 func foldConvBatchNorm(g *graph, n *gnode) bool {
-	bn := afterConv(n, "BatchNormalization")
+	bn := g.afterConv(n, "BatchNormalization")
 	if bn == nil || bn.in[0] != n.out[0] || !plainBatchNorm(bn) {
 		return false
 	}
@@ -135,9 +141,10 @@ func elements(t *tensor) dim.Dim {
 	return n
 }
 
-// padFusion moves zero padding into the convolutions and poolings that read it. (ONNX Runtime: PadFusion.)
+// padFusion moves zero padding into the only convolution or pooling that reads it. (ONNX Runtime: PadFusion, which does
+// the same to a MaxPool.)
 func padFusion(g *graph, n *gnode) bool {
-	if len(n.in) < 1 || n.out[0].pinned() || len(n.out[0].uses) == 0 || n.strAttr("mode", "constant") != "constant" {
+	if n.strAttr("mode", "constant") != "constant" {
 		return false
 	}
 	pads := n.intsAttr("pads")
@@ -166,28 +173,24 @@ func padFusion(g *graph, n *gnode) bool {
 			return false
 		}
 	}
-	for _, u := range n.out[0].uses {
-		m := u.node
-		if u.arg != 0 || !m.is("Conv", "AveragePool", "MaxPool") || m.strAttr("auto_pad", "NOTSET") != "NOTSET" {
-			return false
-		}
-		// Zeros that take part in an average or a maximum are not the zeros of the operator's own padding.
-		if m.is("AveragePool") && m.intAttr("count_include_pad", 0) == 0 || m.is("MaxPool") {
-			return false
-		}
+	m := n.next()
+	if m == nil || m.in[0] != n.out[0] || !m.is("Conv", "AveragePool", "MaxPool") || m.strAttr("auto_pad", "NOTSET") != "NOTSET" {
+		return false
 	}
-	for len(n.out[0].uses) > 0 {
-		m := n.out[0].uses[0].node
-		own := m.intsAttr("pads")
-		sum := make([]int64, 2*(rank-2))
-		copy(sum, own)
-		for i := range rank - 2 {
-			sum[i] += pads[2+i]
-			sum[rank-2+i] += pads[rank+2+i]
+	own := m.intsAttr("pads")
+	if m.is("AveragePool") {
+		if m.intAttr("count_include_pad", 0) == 0 && slices.ContainsFunc(own, func(p int64) bool { return p != 0 }) {
+			return false // the average would count the padding that it leaves out now
 		}
-		m.setInts("pads", sum)
-		g.setInput(m, 0, n.in[0])
+		m.setInt("count_include_pad", 1)
 	}
-	g.remove(n)
-	return true
+	sum := make([]int64, 2*(rank-2))
+	copy(sum, own)
+	for i := range rank - 2 {
+		sum[i] += pads[2+i]
+		sum[rank-2+i] += pads[rank+2+i]
+	}
+	m.setInts("pads", sum)
+	m.fold(n)
+	return g.bypass(n, n.in[0])
 }

@@ -1,16 +1,19 @@
 package costmodel
 
 import (
+	"encoding/binary"
+	"fmt"
 	"hash/maphash"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
 )
 
 // mergeDuplicates lets nodes that compute the same from the same operands be one: same operator, same attributes, same
-// inputs, where constants with one element are the same when their values are. Control flow, random numbers and
+// inputs, where small constants are the same when their values are. Control flow, random numbers and
 // DequantizeLinear stay apart, and so does what makes a graph output. (ONNX Runtime: ConstantSharing and
 // CommonSubexpressionElimination.)
 func mergeDuplicates(g *graph) bool {
@@ -23,13 +26,17 @@ func mergeDuplicates(g *graph) bool {
 			n.is("DequantizeLinear") || len(n.in) == 0 {
 			continue
 		}
-		key := n.hash(&h)
+		key := g.hash(&h, n)
 		m := first[key]
-		if m == nil || m.dead {
+		for m != nil && !g.same(n, m) {
+			m = m.alike
+		}
+		if m == nil {
+			n.alike = first[key]
 			first[key] = n
 			continue
 		}
-		if !n.same(m) || slices.ContainsFunc(n.out, func(t *tensor) bool { return t != nil && t.output }) {
+		if slices.ContainsFunc(n.out, func(t *tensor) bool { return t != nil && t.output }) {
 			continue
 		}
 		for i, t := range n.out {
@@ -45,43 +52,150 @@ func mergeDuplicates(g *graph) bool {
 
 var cseSeed = maphash.MakeSeed() // only decides which buckets are compared, never the outcome
 
-func (n *gnode) hash(h *maphash.Hash) uint64 {
+func (g *graph) hash(h *maphash.Hash, n *gnode) uint64 {
 	h.Reset()
 	h.WriteString(n.op)
 	h.WriteString(n.domain)
 	for _, t := range n.in {
-		maphash.WriteComparable(h, identity(t))
+		maphash.WriteComparable(h, g.identity(t))
 	}
 	return h.Sum64()
 }
 
-// ident stands for the value of a tensor: its number, or what it holds where that is one shared element.
+// shareLimit is the number of elements up to which equal constants are one.
+const shareLimit = 8
+
+// ident stands for the value of a tensor: its number, or what it holds where that is shared.
 type ident struct {
-	id    int
-	bits  uint64
-	dtype onnx.DType
-	rank  int
+	id      int
+	content string
 }
 
-func identity(t *tensor) ident {
+// identity returns what makes t the same operand as another: stored constants of up to eight elements are the same
+// where they hold the same, and so are those that the same operators make of the same constants.
+func (g *graph) identity(t *tensor) ident {
 	if t == nil {
 		return ident{id: -1}
 	}
-	if t.isConst() && len(t.val.Shape) <= 1 {
-		if v, ok := scalar(t); ok {
-			return ident{-2, math.Float64bits(v), t.val.DType, len(t.val.Shape)}
+	if !t.isConst() {
+		return ident{id: t.val.ID}
+	}
+	if id, ok := g.idents[t]; ok {
+		return id
+	}
+	id := ident{id: t.val.ID}
+	if n, ok := t.val.Elements(); ok {
+		if c, ok := n.Value(); ok && c > 0 && c <= shareLimit {
+			if v := floats(t.val); v != nil {
+				b := []byte{byte(t.val.DType)}
+				for _, d := range t.val.Shape {
+					x, _ := d.Value()
+					b = binary.AppendVarint(b, x)
+				}
+				b = append(b, 0xff)
+				for _, x := range v {
+					b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
+				}
+				id = ident{-2, string(b)}
+			}
+		} else if t.val.Tensor == nil && g.origins != nil {
+			id = ident{-3, g.origins.of(t.val.Name, 0)}
 		}
 	}
-	return ident{id: t.val.ID}
+	if g.idents == nil {
+		g.idents = make(map[*tensor]ident)
+	}
+	g.idents[t] = id
+	return id
+}
+
+// origins tells how constants of the file come about, so that those computed the same way are one. It covers graphs
+// whose names are unique: the main graph of a model without local functions.
+type origins struct {
+	graph  *onnx.Graph
+	stored map[string]*onnx.Tensor
+	made   map[string]*onnx.Node
+	known  map[string]string
+}
+
+// maxOrigin bounds the operators between a constant and what is stored.
+const maxOrigin = 8
+
+// of is a text that is the same for constants that hold the same for certain.
+func (o *origins) of(name string, depth int) string {
+	if o.made == nil {
+		o.stored = make(map[string]*onnx.Tensor, len(o.graph.Initializers))
+		o.made = make(map[string]*onnx.Node, len(o.graph.Nodes))
+		o.known = make(map[string]string)
+		for _, t := range o.graph.Initializers {
+			o.stored[t.Name] = t
+		}
+		for _, p := range o.graph.Nodes {
+			if len(p.Outputs) == 1 {
+				o.made[p.Outputs[0]] = p
+			}
+		}
+	}
+	if s, ok := o.known[name]; ok {
+		return s
+	}
+	s := "=" + name
+	if t := o.stored[name]; t != nil {
+		s = smallTensor(t, s)
+	} else if p := o.made[name]; p != nil && depth < maxOrigin {
+		if made, ok := o.node(p, depth); ok {
+			s = made
+		}
+	}
+	o.known[name] = s
+	return s
+}
+
+func (o *origins) node(p *onnx.Node, depth int) (string, bool) {
+	var b strings.Builder
+	b.WriteString(p.OpType + "." + p.Domain)
+	for i := range p.Attributes {
+		a := &p.Attributes[i]
+		fmt.Fprintf(&b, ";%s:%d:%d:%v:%s:%v:%v", a.Name, a.Type, a.I, a.F, a.S, a.Ints, a.Floats)
+		switch {
+		case a.T != nil:
+			v := smallTensor(a.T, "")
+			if v == "" {
+				return "", false
+			}
+			b.WriteString(v)
+		case a.G != nil || a.Strings != nil || a.Tensors != nil:
+			return "", false
+		}
+	}
+	b.WriteByte('(')
+	for _, in := range p.Inputs {
+		b.WriteString(o.of(in, depth+1))
+		b.WriteByte(',')
+	}
+	b.WriteByte(')')
+	return b.String(), true
+}
+
+// smallTensor is the content of a tensor that is small enough to be shared, def otherwise.
+func smallTensor(t *onnx.Tensor, def string) string {
+	if n, err := t.Elements(); err != nil || n > shareLimit {
+		return def
+	}
+	raw, err := t.Bytes()
+	if err != nil {
+		return def
+	}
+	return fmt.Sprintf("%d%v%x", t.DType, t.Dims, raw)
 }
 
 // same reports whether n computes what m does.
-func (n *gnode) same(m *gnode) bool {
+func (g *graph) same(n, m *gnode) bool {
 	if n.op != m.op || n.domain != m.domain || len(n.in) != len(m.in) || len(n.out) > len(m.out) {
 		return false
 	}
 	for i := range n.in {
-		if n.in[i] != m.in[i] && identity(n.in[i]) != identity(m.in[i]) {
+		if n.in[i] != m.in[i] && g.identity(n.in[i]) != g.identity(m.in[i]) {
 			return false
 		}
 	}
@@ -121,7 +235,7 @@ func (n *gnode) attributes(yield func(*onnx.Attribute) bool) {
 	}
 }
 
-// sameAttr compares plain attributes; tensors and graphs are never taken for equal.
+// sameAttr compares attributes; graphs and types are never taken for equal.
 func sameAttr(a, b *onnx.Attribute) bool {
 	if a.Type != b.Type {
 		return false
@@ -139,6 +253,8 @@ func sameAttr(a, b *onnx.Attribute) bool {
 		return slices.Equal(a.Ints, b.Ints)
 	case onnx.AttrStrings:
 		return slices.Equal(a.Strings, b.Strings)
+	case onnx.AttrTensor:
+		return a.T.Equal(b.T)
 	}
 	return false
 }

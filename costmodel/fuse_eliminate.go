@@ -76,13 +76,14 @@ func eliminateSlice(g *graph, n *gnode) bool {
 	return g.bypass(n, n.in[0])
 }
 
-// eliminateDropout removes a Dropout whose mask nobody reads and that is not in training.
+// eliminateDropout removes a Dropout whose mask nobody reads. Since opset 12 a ratio above 0 keeps it, whether or not
+// it is in training.
 func eliminateDropout(g *graph, n *gnode) bool {
 	if len(n.out) > 1 && n.out[1] != nil && (len(n.out[1].uses) > 0 || n.out[1].output) {
 		return false
 	}
-	if t := n.arg(2); t != nil {
-		if v, ok := scalar(t); !ok || v != 0 {
+	if t := n.arg(1); t != nil {
+		if v, ok := scalar(t); !ok || v > 0 {
 			return false
 		}
 	}

@@ -109,7 +109,7 @@ func (g *graph) fuseReshapeShape(n *gnode) bool {
 			}
 			continue
 		}
-		if extentOf(t, n.in[0], int64(i)) {
+		if g.extentOf(t, n.in[0], int64(i)) {
 			shape = append(shape, 0)
 			continue
 		}
@@ -130,29 +130,39 @@ func (g *graph) fuseReshapeShape(n *gnode) bool {
 	return true
 }
 
-// extentOf reports whether t is axis i of x, as a vector of one element: Unsqueeze(Gather(Shape(x), i)) or a Slice of
-// the shape.
-func extentOf(t, x *tensor, i int64) bool {
+// extentOf reports whether t is axis i of x as a vector of one element: Unsqueeze(Gather(Shape(y), k)) or a Slice of the
+// shape, where y is x and k is i, or inference gives both axes the same number or name.
+func (g *graph) extentOf(t, x *tensor, i int64) bool {
 	n := t.from
 	if n == nil {
 		return false
 	}
-	if n.is("Slice") {
+	var shape *gnode
+	var k int64
+	switch {
+	case n.is("Slice"):
 		lo, ok1 := ints(n.arg(1))
 		hi, ok2 := ints(n.arg(2))
-		s := n.producer(0)
-		return ok1 && ok2 && len(lo) == 1 && lo[0] == i && len(hi) == 1 && hi[0] == i+1 && s != nil && s.is("Shape") && s.in[0] == x
+		if !ok1 || !ok2 || len(lo) != 1 || len(hi) != 1 || hi[0] != lo[0]+1 {
+			return false
+		}
+		shape, k = n.producer(0), lo[0]
+	case n.is("Unsqueeze"):
+		gather := n.producer(0)
+		if gather == nil || !gather.is("Gather") {
+			return false
+		}
+		index, ok := ints(gather.in[1])
+		if !ok || len(index) != 1 || len(gather.in[1].val.Shape) != 0 {
+			return false
+		}
+		shape, k = gather.producer(0), index[0]
 	}
-	if !n.is("Unsqueeze") {
+	if shape == nil || !shape.is("Shape") || k < 0 {
 		return false
 	}
-	gather := n.producer(0)
-	if gather == nil || !gather.is("Gather") {
-		return false
-	}
-	index, ok := ints(gather.in[1])
-	s := gather.producer(0)
-	return ok && len(index) == 1 && index[0] == i && len(gather.in[1].val.Shape) == 0 && s != nil && s.is("Shape") && s.in[0] == x
+	y := shape.in[0]
+	return y == x && k == i || g.knownRank(y) > int(k) && g.knownRank(x) > int(i) && g.sameDim(y, int(k), x, int(i))
 }
 
 func (g *graph) fuseReshapeChain(n *gnode) bool {

@@ -269,7 +269,7 @@ func fuseMatMulScale(g *graph) bool {
 		if len(scales) == 0 {
 			continue
 		}
-		f := g.add("FusedMatMul", domainMS, n.name+"_FusedMatMulAndScale", n.in...)
+		f := g.add("FusedMatMul", domainMS, n.name+"/MatMulScaleFusion/", n.in...)
 		f.attrs = slices.Clone(n.attrs)
 		f.origin = n.origin
 		for _, s := range scales {
@@ -303,7 +303,7 @@ func fuseMatMulScale(g *graph) bool {
 func (g *graph) scalesAround(n *gnode) []*gnode {
 	var out []*gnode
 	for i := range 2 {
-		if p := n.producer(i); p != nil && p.scaled() != nil && !slices.Contains(out, p) {
+		if p := n.producer(i); p != nil && p.scaled() != nil && g.knownRank(p.scaled()) >= 0 && !slices.Contains(out, p) {
 			out = append(out, p)
 		}
 	}

@@ -21,7 +21,7 @@ var convActivationTable = sync.OnceValue(func() fusions {
 	return compileFusions(
 		fusion{name: "Conv + activation (ConvActivationFusion)", op: "ms.FusedConv", inputs: "x",
 			pattern: "Relu|Sigmoid|Tanh|LeakyRelu|Clip|HardSigmoid(Conv(x))",
-			when:    convTakesActivation, then: keepInner, nodeName: fusedName},
+			when:    convTakesActivation, then: keepInner, nodeName: func(m *match) string { return m.nodes[1].name }},
 	)
 })
 
@@ -169,7 +169,7 @@ func biasOfLastAxis(g *graph, c compiled, m *match) bool {
 	return ok && ok2 && last == size
 }
 
-// residual: both operands of the addition have the same three (or two) axes as far as their extents are known.
+// residual: both operands of the addition have the same three (or two) extents, as numbers or by name.
 func residual(g *graph, c compiled, m *match) bool {
 	x, r := c.value(m, "x"), c.value(m, "r")
 	if x.isConst() || r.isConst() {
@@ -180,9 +180,7 @@ func residual(g *graph, c compiled, m *match) bool {
 		return false
 	}
 	for i := range rank {
-		a, ok := g.knownDim(x, i)
-		b, ok2 := g.knownDim(r, i)
-		if ok != ok2 || a != b {
+		if !g.sameDim(x, i, r, i) {
 			return false
 		}
 	}

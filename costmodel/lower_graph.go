@@ -23,8 +23,10 @@ type graph struct {
 	tensors []*tensor      // by op.Value.ID
 	outputs []*tensor
 	free    []*analyzer.Node // whose work nothing does any more
-	block   int64            // channels per block of the packed layout; 0 without one
-	opset   int64            // of the standard operators
+	// early says that generated constants are not there yet: the first round of rules runs before they are computed.
+	// deferred notes that a rule waits for them.
+	early, deferred bool
+	opset           int64 // of the standard operators
 
 	ordered []*gnode // cached topological order; nil after a change
 	stack   []visit
@@ -32,6 +34,8 @@ type graph struct {
 	epoch   uint32 // counts the rounds of shape inference: what is known of extents holds within one
 	// declared are the shapes that the file gives for values inside the graph; nil without any.
 	declared map[string]*onnx.Type
+	origins  *origins // nil where names do not tell
+	idents   map[*tensor]ident
 
 	nodeSlab   []gnode
 	tensorSlab []tensor
@@ -59,6 +63,7 @@ type gnode struct {
 	layout string
 	dead   bool
 	mark   uint32
+	alike  *gnode // next with the same hash, while duplicates are merged
 }
 
 // tensor is a value of a graph under rewriting.

@@ -433,6 +433,7 @@ func (p *packer) channelScale(n *gnode) bool {
 			continue
 		}
 		m := p.replace(n, "Conv", b.tensor, p.newConst(c.val, op.Consts(roundUp(b.channels), 1, 1, 1)))
+		m.name = n.out[0].val.Name + "_mul_nchwc"
 		p.finishNode(n, m, b.channels, b.track)
 		return true
 	}

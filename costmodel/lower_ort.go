@@ -93,10 +93,11 @@ func (rs rules) run(g *graph) bool {
 
 // optimise runs the levels.
 func (g *graph) optimise(levels []level) {
-	for _, l := range levels {
-		for range maxRounds {
+	for first, l := range levels {
+		for round := range maxRounds {
 			changed := false
 			for i := range l {
+				g.early = first == 0 && round == 0 && i == 0
 				if l[i].anchors != nil && !slices.ContainsFunc(l[i].anchors, func(o string) bool { return g.live[o] > 0 }) {
 					continue
 				}
@@ -106,9 +107,10 @@ func (g *graph) optimise(levels []level) {
 					g.epoch++
 				}
 			}
-			if !changed {
+			if !changed && !g.deferred {
 				break
 			}
+			g.deferred = false
 		}
 	}
 }
@@ -122,6 +124,9 @@ func (p *Plan) lowerGraph(levels []level, nodes []*analyzer.Node, outputs []*op.
 	g := newGraph(p.Report, nodes, outputs)
 	if depth == 0 {
 		g.declare(p.Report.Model.Graph.ValueInfo)
+		if len(p.Report.Model.Functions) == 0 {
+			g.origins = &origins{graph: p.Report.Model.Graph}
+		}
 	}
 	g.optimise(levels)
 	order := g.topological()
