@@ -50,3 +50,14 @@ func missingSpan(loads []Load, times []KernelTime) float64 {
 	}
 	return span
 }
+
+// withWaits widens the factors on the kernels' times to those on the latency, of which a share is spent waiting for the
+// host: that part is as uncertain as the overheads are.
+func withWaits(low, high, share float64) (float64, float64) {
+	if !(share > 0) {
+		return low, high
+	}
+	waits := square(share * z90 * priors[priorOverhead].sigma())
+	width := func(f float64) float64 { return math.Sqrt(square((1-share)*math.Log(f)) + waits) }
+	return math.Exp(-width(low)), math.Exp(width(high))
+}

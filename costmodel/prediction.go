@@ -140,8 +140,7 @@ func (p *Predictor) At(batch int64, dims dim.Env) (*Prediction, error) {
 	if err := p.memory(out, env); err != nil {
 		return nil, err
 	}
-	p.timeline(out, s)
-	p.spend(out, s)
+	p.spend(out, s, p.timeline(out, s))
 	p.compare(out, s)
 	if out.Diagnostics == nil {
 		out.Diagnostics = []analyzer.Diagnostic{}
@@ -185,15 +184,15 @@ func (p *Predictor) memory(out *Prediction, env dim.Env) error {
 
 // timeline runs the kernels through host and device. The host issues one kernel after the other, dispatch seconds each;
 // the device begins a kernel when it has been issued and the one before is done. So the latency is at least
-// Σ time + (n-1)·gap and at least n·dispatch.
-func (p *Predictor) timeline(out *Prediction, s *scratch) {
+// Σ time + (n-1)·gap and at least n·dispatch. The result is the seconds in which the device does nothing.
+func (p *Predictor) timeline(out *Prediction, s *scratch) (waitS float64) {
 	dispatch, gap := p.model.host()
 	if !p.noKernels {
 		out.Kernels = make([]KernelPrediction, len(s.loads))
 	} else {
 		out.Kernels = []KernelPrediction{}
 	}
-	var issued, end float64
+	var issued, end, busy float64
 	for i := range s.loads {
 		l, t := &s.loads[i], &s.times[i]
 		if l.Times <= 0 {
@@ -223,16 +222,18 @@ func (p *Predictor) timeline(out *Prediction, s *scratch) {
 			}
 			out.Kernels[i] = k
 		}
-		end = last
+		end, busy = last, busy+l.Times*t.Seconds
 	}
 	out.LatencyS = end
+	return max(0, end-busy)
 }
 
 // spend adds power and energy, and slows everything down where the limit binds.
-func (p *Predictor) spend(out *Prediction, s *scratch) {
+func (p *Predictor) spend(out *Prediction, s *scratch, waitS float64) {
 	out.EnergyJ, out.PowerW, out.IdleW, out.EnergyPerSampleJ = Unknown(), Unknown(), Unknown(), Unknown()
 	out.EnergyLowJ, out.EnergyHighJ = Unknown(), Unknown()
 	low, high := p.model.interval(s.loads, s.times)
+	low, high = withWaits(low, high, waitS/out.LatencyS)
 	span := missingSpan(s.loads, s.times)
 	stretch := 1.0
 	if m := &p.power; m.known {

@@ -77,7 +77,7 @@ type timeModel interface {
 	// host says how long the host takes per kernel before the device can begin it, and the pause of the device between
 	// two kernels; both 0 where kernels run one after the other in the calling thread.
 	host() (dispatchS, gapS float64)
-	// interval gives the factors on the sum that hold 90 % of measurements, from the kernels' shares of it.
+	// interval gives the factors on the sum of the times that hold 90 % of measurements, from the kernels' shares of it.
 	interval(loads []Load, times []KernelTime) (low, high float64)
 }
 
