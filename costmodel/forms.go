@@ -14,6 +14,7 @@ type setup struct {
 // timeForms are the fitted forms of kernel time by Fit.Form. A fit whose form is not here is not used.
 var timeForms = map[string]func(setup) (timeModel, error){
 	FormTorch7: newTorch7Model,
+	FormORTCPU: newORTModel,
 }
 
 // findTimeFit gives the fit that serves the runtime, threads and precision among the forms that the model knows.

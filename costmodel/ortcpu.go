@@ -1,0 +1,165 @@
+package costmodel
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/specs"
+)
+
+// ortModel predicts kernels from a fit of the form FormORTCPU.
+type ortModel struct {
+	plan  *Plan
+	fit   *specs.Fit
+	cache ORTCache
+	kinds map[Kind]string // the group that stands in for an operator without one
+}
+
+func newORTModel(s setup) (timeModel, error) {
+	if s.plan.Runtime != ORTCPU {
+		return nil, &OptionError{fmt.Sprintf("the fit %s is for runtime %s, not %s", s.fit.Key(), ORTCPU, s.plan.Runtime)}
+	}
+	m := &ortModel{plan: s.plan, fit: s.fit, cache: CacheOfFit(s.fit), kinds: map[Kind]string{}}
+	for k := range kindNames {
+		if name := KindGroup(Kind(k)); len(s.fit.Groups[name].Terms) > 0 {
+			m.kinds[Kind(k)] = name
+		}
+	}
+	return m, nil
+}
+
+// KindGroup names the group of a fit that stands in for operators of a kind that no microbenchmark had.
+func KindGroup(k Kind) string { return "any_" + k.String() }
+
+// CacheOfFit reads the cache sizes of a fit.
+func CacheOfFit(f *specs.Fit) ORTCache {
+	g := f.Groups[groupCache]
+	or := func(name string) float64 {
+		if v, ok := g.Terms[name]; ok {
+			return v.Value
+		}
+		return math.Inf(1)
+	}
+	return ORTCache{Near: or("near_bytes"), Far: or("far_bytes"), ColdFrom: or("cold_from_bytes"), ColdTo: or("cold_to_bytes")}
+}
+
+// Group writes the sizes as the group of a fit that CacheOfFit reads.
+func (c ORTCache) Group() (name string, g specs.Group) {
+	size := func(v float64) specs.Coefficient { return specs.Coefficient{Value: v, Unit: "bytes"} }
+	return groupCache, specs.Group{Terms: map[string]specs.Coefficient{
+		"near_bytes": size(c.Near), "far_bytes": size(c.Far), "cold_from_bytes": size(c.ColdFrom), "cold_to_bytes": size(c.ColdTo)}}
+}
+
+// RunGroup is the group of what one call of the runtime costs, whatever it runs; its term is "runs".
+const RunGroup = "run"
+
+// times adds the terms up. The cost of the call itself falls on the first kernel.
+func (m *ortModel) times(loads []Load, env dim.Env, out []KernelTime) error {
+	terms, err := ORTTerms(m.plan, env, m.cache)
+	if err != nil {
+		return err
+	}
+	for i := range loads {
+		out[i] = m.kernel(terms[i], &loads[i])
+		if i == 0 {
+			if n := math.Max(1, loads[i].Times); n > 0 {
+				out[i].Seconds += m.fit.Groups[RunGroup].Term("runs") / n
+			}
+		}
+	}
+	return nil
+}
+
+// kernel is the time of one kernel, its largest group by time, and what bounds it.
+func (m *ortModel) kernel(terms []Term, l *Load) KernelTime {
+	var t KernelTime
+	var node, traffic, own float64
+	for _, x := range terms {
+		s := x.Value * m.coefficient(x, l.Kernel.Kind)
+		t.Seconds += s
+		switch x.Group {
+		case groupNode:
+			node += s
+		case groupTraffic:
+			traffic += s
+		default:
+			if own += s; t.Group == "" {
+				t.Group = x.Group
+			}
+		}
+	}
+	if t.Group == "" {
+		t.Group = groupNode
+	}
+	switch {
+	case node > own+traffic:
+		t.Bound = BoundOverhead
+	case len(l.Products) > 0 && own > traffic:
+		t.Bound = BoundCompute
+	case l.Special > 0 && len(l.Products) == 0 && own > traffic:
+		t.Bound = BoundCompute
+	default:
+		t.Bound = BoundMemory
+	}
+	return t
+}
+
+// coefficient is that of the term's group or, for operators that no microbenchmark had, of their kind. Shared groups
+// have no stand-in.
+func (m *ortModel) coefficient(t Term, kind Kind) float64 {
+	if g, ok := m.fit.Groups[t.Group]; ok {
+		return g.Term(t.Name)
+	}
+	if t.Group == groupNode || t.Group == groupTraffic {
+		return 0
+	}
+	return m.fit.Groups[m.kinds[kind]].Term(t.Name)
+}
+
+// host: the calling thread runs one kernel after the other.
+func (m *ortModel) host() (dispatchS, gapS float64) { return 0, 0 }
+
+// sameGroup is how much of a group's error its kernels share: shapes of one network are alike. Chosen on half of the
+// networks that the form was developed on, so that nine of ten of the other half lie within the interval.
+const sameGroup = 0.5
+
+// interval adds the errors of the groups up as independent ones. Within a group part of the error is common to all its
+// kernels, and the rest averages out over kernels of similar time.
+func (m *ortModel) interval(loads []Load, times []KernelTime) (low, high float64) {
+	type sum struct{ total, square float64 }
+	groups := map[string]sum{}
+	var all float64
+	for i := range times {
+		s := times[i].Seconds * loads[i].Times
+		g := groups[times[i].Group]
+		g.total += s
+		g.square += s * times[i].Seconds
+		groups[times[i].Group] = g
+		all += s
+	}
+	common := m.spread(m.fit.Residuals)
+	if all == 0 {
+		return residualInterval(m.fit.Residuals)
+	}
+	var v float64
+	for name, g := range groups {
+		sd := common
+		if r := m.fit.Groups[name].Residuals; r != nil {
+			sd = m.spread(r)
+		}
+		v += sd * sd * (sameGroup*g.total*g.total + (1-sameGroup)*g.square) / (all * all)
+	}
+	drift := m.fit.Groups[RunGroup].Term("drift")
+	width := z90 * math.Sqrt(v+drift*drift)
+	return math.Exp(-width), math.Exp(width)
+}
+
+// spread is the standard deviation of a normal distribution with the residuals' central 80 %.
+func (m *ortModel) spread(r *specs.Residuals) float64 {
+	if r == nil {
+		return 0
+	}
+	const z80 = 1.2815515655446004
+	return math.Max(math.Abs(r.Quantile(0.1)), math.Abs(r.Quantile(0.9))) / z80
+}

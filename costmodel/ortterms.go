@@ -1,0 +1,293 @@
+package costmodel
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/op"
+)
+
+// FormORTCPU is the form of fits for ONNX Runtime's CPU provider: the time of a kernel is a sum of terms, each a count
+// (multiply-accumulates with the padding that the kernel computes, loads of a register tile, bytes, calls) times a
+// coefficient that is not negative. Terms are grouped by the way a kernel computes; some are shared by all.
+//
+// The counts follow MLAS, the runtime's library of CPU kernels: blocks of 16 channels, register tiles of 6 outputs by 64
+// channels in the blocked convolutions and of 12 rows by 32 columns in matrix products on AVX-512. On narrower machines
+// the coefficients absorb what differs.
+const FormORTCPU = "ort-cpu/linear/v1"
+
+// A Term is one summand of a kernel's time before its coefficient.
+type Term struct {
+	Group string  // part of the form, such as conv or Softmax
+	Name  string  // of the coefficient within the group
+	Value float64 // count; seconds per unit is what a fit finds
+}
+
+// ORTCache are the sizes at which data stop being near, in bytes. They belong to the machine and stand in the group
+// "cache" of a fit.
+type ORTCache struct {
+	// Near is what an operator's inputs and outputs may take and still be found in the core's own cache; Far what they
+	// may take and still be found in any cache.
+	Near, Far float64
+	// All weights of a network are found in a cache up to ColdFrom, none from ColdTo on, and a share in between.
+	ColdFrom, ColdTo float64
+}
+
+// The shared groups.
+const (
+	groupNode    = "node"    // what every kernel costs
+	groupTraffic = "traffic" // bytes beyond the caches, whoever moves them
+	groupCache   = "cache"   // sizes, not coefficients
+)
+
+// ORTTerms gives the terms of every kernel of an ort-cpu plan for one execution each, under a binding. Kernels without
+// work of their own have few; the sum over kernels of Times·Σ coefficient·value is the predicted time of an inference.
+func ORTTerms(p *Plan, env dim.Env, cache ORTCache) ([][]Term, error) {
+	if p.Runtime != ORTCPU {
+		return nil, fmt.Errorf("plan for runtime %s, want %s", p.Runtime, ORTCPU)
+	}
+	var weights float64
+	ks := make([]ortKernel, len(p.Kernels))
+	for i, k := range p.Kernels {
+		if err := ks[i].eval(k, env); err != nil {
+			return nil, fmt.Errorf("kernel %q (%s): %w", k.Name, k.FullOp(), err)
+		}
+		weights += ks[i].weights
+	}
+	cold := 0.0
+	if weights > cache.ColdFrom {
+		cold = 1
+		if weights < cache.ColdTo {
+			cold = (weights - cache.ColdFrom) / (cache.ColdTo - cache.ColdFrom)
+		}
+	}
+	out := make([][]Term, len(ks))
+	for i := range ks {
+		out[i] = ks[i].terms(cache, cold)
+	}
+	return out, nil
+}
+
+// ortKernel is a kernel with its extents as numbers.
+type ortKernel struct {
+	*Kernel
+	in, out              [][]float64 // extents of Inputs and Outputs; nil where the rank is unknown
+	w                    [][]float64 // of Weights
+	read, written        float64     // bytes of activations
+	weights              float64     // bytes
+	group                string
+	batch, gm, gn, gk, g float64 // of the first contraction: Batch, M, N, K, Groups
+	list                 []Term
+}
+
+func (k *ortKernel) eval(from *Kernel, env dim.Env) error {
+	k.Kernel = from
+	var err error
+	num := func(d dim.Dim) float64 {
+		v, e := d.Eval(env)
+		if e != nil && err == nil {
+			err = e
+		}
+		return float64(v)
+	}
+	shapes := func(vs []*op.Value) [][]float64 {
+		out := make([][]float64, len(vs))
+		for i, v := range vs {
+			if !v.Ranked {
+				continue
+			}
+			out[i] = make([]float64, len(v.Shape))
+			for a, d := range v.Shape {
+				out[i][a] = num(d)
+			}
+		}
+		return out
+	}
+	k.in, k.out, k.w = shapes(from.Inputs), shapes(from.Outputs), shapes(from.Weights)
+	k.read, k.written, k.weights = num(from.Read()), num(from.Written()), num(from.WeightBytes())
+	if len(from.Contraction) > 0 {
+		c := from.Contraction[0]
+		k.batch, k.g, k.gm, k.gn, k.gk = num(c.Batch), num(c.Groups), num(c.M), num(c.N), num(c.K)
+	}
+	return err
+}
+
+// add appends a term of the kernel's group.
+func (k *ortKernel) add(name string, value float64) {
+	if value > 0 {
+		k.list = append(k.list, Term{k.group, name, value})
+	}
+}
+
+// terms is the time of one execution in terms.
+func (k *ortKernel) terms(cache ORTCache, cold float64) []Term {
+	k.list = append(k.list, Term{groupNode, "calls", 1})
+	switch k.Kind {
+	case KindView, KindHost, KindControl, KindContainer:
+		return k.list
+	}
+	switch {
+	case k.Op == "Conv" || k.Op == "FusedConv":
+		k.conv()
+	case k.Op == "ConvTranspose":
+		k.convTranspose()
+	case slices.ContainsFunc(k.Contraction, func(c op.Contraction) bool { return c.Kind == op.RecurrentKind }):
+		k.recurrent()
+	case len(k.Contraction) > 0:
+		k.product()
+	default:
+		k.stream()
+	}
+	k.traffic(cache, cold)
+	return k.list
+}
+
+// traffic is what bytes cost that no cache near the core holds.
+func (k *ortKernel) traffic(cache ORTCache, cold float64) {
+	moved := k.read + k.written
+	add := func(name string, v float64) {
+		if v > 0 {
+			k.list = append(k.list, Term{groupTraffic, name, v})
+		}
+	}
+	add("mid_bytes", moved-cache.Near)
+	add("far_bytes", moved-cache.Far)
+	add("cold_bytes", k.weights*cold)
+}
+
+// volume is the product of extents; 0 for an unknown shape.
+func volume(shape []float64) float64 {
+	if shape == nil {
+		return 0
+	}
+	n := 1.0
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+// first is the shape at position i, nil where there is none.
+func first(shapes [][]float64, i int) []float64 {
+	if i < len(shapes) {
+		return shapes[i]
+	}
+	return nil
+}
+
+// epilogue is what a fused activation and a fused sum add to a contraction.
+func (k *ortKernel) epilogue(group string, outputs float64) {
+	switch {
+	case k.Activation == "":
+	case k.Activation == "Relu" || k.Activation == "Clip" || k.Activation == "LeakyRelu":
+		k.list = append(k.list, Term{group, "act", outputs})
+	default: // computed by a pass of its own over the output
+		k.list = append(k.list, Term{k.Activation, "elements", outputs})
+	}
+	if k.Sum {
+		k.list = append(k.list, Term{group, "sum", outputs})
+	}
+}
+
+// product is a matrix product: weights packed beforehand, or two activations.
+func (k *ortKernel) product() {
+	batch := k.batch * k.g
+	m, n, kk := k.gm, k.gn, k.gk
+	outputs := batch * m * n
+	constant := len(k.w) > 0 && k.Contraction[0].Weight >= 0
+	switch {
+	case constant && m*batch == 1:
+		k.group = "gemv"
+		k.add("macs", kk*n)
+		k.add("columns", n)
+		k.add("depth", kk)
+	case constant:
+		if batch > 1 { // products with one matrix are one product over all rows
+			m, batch = m*batch, 1
+		}
+		k.group = "gemm"
+		k.matrix(1, m, n, kk)
+	default:
+		k.group = "batched"
+		k.matrix(batch, m, n, kk)
+		k.add("products", batch)
+		k.add("pack", batch*kk*n) // the second operand is packed at every run
+	}
+	k.epilogue(k.group, outputs)
+}
+
+// matrix is the terms of a tiled product.
+func (k *ortKernel) matrix(batch, m, n, kk float64) {
+	n16 := math.Ceil(n/16) * 16
+	k.add("macs", batch*m*n16*kk)
+	k.add("b_loads", batch*math.Ceil(m/12)*n16*kk)
+	k.add("a_loads", batch*m*kk*math.Ceil(n/32))
+	k.add("outputs", batch*m*n*math.Ceil(kk/256))
+	k.add("inputs", batch*m*kk)
+}
+
+// recurrent is a recurrent layer: the product of all inputs at once, then a small product for each step.
+func (k *ortKernel) recurrent() {
+	// In: [steps, batch, input]; the contraction counts all of it.
+	x, w, r := first(k.in, 0), first(k.w, 0), first(k.w, 1)
+	k.group = k.Op
+	if len(x) != 3 || len(w) != 3 || len(r) != 3 {
+		k.add("input_macs", k.batch*k.g*k.gm*k.gn*k.gk)
+		return
+	}
+	steps, batch, input := x[0], x[1], x[2]
+	dirs, gates, hidden := r[0], r[1]/r[2], r[2] // recurrence weights: [directions, gates·hidden, hidden]
+	k.add("input_macs", dirs*steps*batch*gates*hidden*input)
+	k.add("step_macs", dirs*steps*batch*gates*hidden*hidden)
+	k.add("step_weights", dirs*steps*gates*hidden*hidden)
+	k.add("cells", dirs*steps*batch*gates*hidden)
+	k.add("steps", dirs*steps)
+	k.add("weights", dirs*gates*hidden*(input+hidden))
+}
+
+// convTranspose is a product with the transposed filter followed by the scatter of its columns.
+func (k *ortKernel) convTranspose() {
+	k.group = "convtranspose"
+	outputs := volume(first(k.out, 0))
+	k.matrix(k.batch*k.g, k.gm, k.gn, k.gk)
+	k.add("columns", k.batch*k.g*k.gm*k.gn)
+	k.add("written", outputs)
+	k.epilogue(k.group, outputs)
+}
+
+// stream is everything that is no contraction: time per element, by operator and way of access.
+func (k *ortKernel) stream() {
+	k.group = k.Op
+	if k.Domain != "" && !strings.Contains(k.Domain, "nchwc") && k.Domain != domainMS {
+		k.group = k.FullOp()
+	}
+	inputs, outputs := 0.0, 0.0
+	for _, s := range k.in {
+		inputs += volume(s)
+	}
+	for _, s := range k.out {
+		outputs += volume(s)
+	}
+	k.add("calls", 1)
+	switch k.Kind {
+	case KindElementwise:
+		k.group += k.broadcast()
+		k.add("elements", outputs)
+	case KindReduction:
+		k.reduction(inputs, outputs)
+	case KindNormalization:
+		k.add("elements", math.Max(inputs, outputs))
+		if s := first(k.in, 0); len(s) > 0 {
+			k.add("rows", volume(s)/math.Max(1, s[len(s)-1]))
+		}
+	case KindPooling:
+		k.pooling(outputs)
+	case KindMovement, KindReorder:
+		k.movement(outputs)
+	default:
+		k.add("elements", math.Max(inputs, outputs))
+	}
+}
