@@ -11,8 +11,10 @@ type window struct {
 	kernel             []dim.Dim
 	strides, dilations []int64
 	begin, end         []int64 // explicit padding; zero under auto_pad
-	same               bool    // auto_pad SAME_UPPER or SAME_LOWER: padded so that the output is ceil(input/stride)
-	ceil               bool    // attribute ceil_mode of the pooling operators
+	// same is auto_pad SAME_UPPER or SAME_LOWER: padded so that the output is ceil(input/stride), whatever the dilation.
+	// (ONNX Runtime refuses a dilated convolution there, and its pools leave the dilation out of the padding.)
+	same bool
+	ceil bool // attribute ceil_mode of the pooling operators
 }
 
 // readWindow reads strides, dilations, pads, auto_pad and ceil_mode for a kernel of the given extents. Explicit pads
