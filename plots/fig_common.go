@@ -1,0 +1,104 @@
+package plots
+
+import (
+	"math"
+)
+
+func (n *Network) timeAt(batch int) float64 { return n.at(n.TimeMS, batch) }
+
+// origins lists the origins in a dataset, published first.
+func (d *Dataset) origins() []Origin {
+	var out []Origin
+	for _, o := range []Origin{Published, Predicted, Measured} {
+		for _, n := range d.Networks {
+			if n.Origin == o {
+				out = append(out, o)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// fitOver fits a line to one origin's networks.
+func (d *Dataset) fitOver(o Origin, x, y func(*Network) float64) (Line, bool) {
+	var xs, ys []float64
+	for _, n := range d.Networks {
+		if n.Origin == o {
+			xs, ys = append(xs, x(n)), append(ys, y(n))
+		}
+	}
+	return FitLine(xs, ys)
+}
+
+// fitLine draws a fitted line from x = lo to hi; that of published points is dashed where others are drawn too.
+func fitLine(s Style, l Line, lo, hi float64, dashed bool) *curve {
+	st := stroke(s.Theme.Soft, 1.2)
+	if dashed {
+		st = stroke(s.Theme.Soft, 1, 5, 3)
+	}
+	return &curve{pts: []xy{{lo, l.At(lo)}, {hi, l.At(hi)}}, style: st}
+}
+
+// maxOver is the largest value over networks and batch sizes; 1 where there is none.
+func maxOver(d *Dataset, batches []int, value func(*Network, int) float64) float64 {
+	most := 0.0
+	for _, n := range d.Networks {
+		for _, b := range batches {
+			if v := value(n, b); finite(v) {
+				most = math.Max(most, v)
+			}
+		}
+	}
+	if most == 0 {
+		return 1
+	}
+	return most
+}
+
+// powerRange is the axis of power: the paper's 8 to 14.2 W, or what other devices need.
+func (d *Dataset) powerRange(batches []int) (lo, hi float64) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	for _, n := range d.Networks {
+		for i, b := range n.Batches {
+			for _, want := range batches {
+				if (want == b || want == 0) && i < len(n.PowerW) && finite(n.PowerW[i]) {
+					lo, hi = math.Min(lo, n.PowerW[i]), math.Max(hi, n.PowerW[i])
+				}
+			}
+		}
+	}
+	switch {
+	case lo > hi, lo >= 8 && hi <= 14.2:
+		return 8, 14.2
+	}
+	step := niceStep(math.Max(hi-lo, 0.05*hi), 5)
+	return math.Max(0, step*math.Floor(lo/step-0.5)), step * math.Ceil(hi/step+0.3)
+}
+
+func (m *missing) join(o *missing) {
+	for _, r := range o.order {
+		for _, n := range o.names[r] {
+			m.add(r, n)
+		}
+	}
+}
+
+// notesOf adds what the dataset and its networks say about themselves.
+func (f *Figure) notesOf(d *Dataset) {
+	seen := map[string]bool{}
+	add := func(s string) {
+		if s != "" && !seen[s] {
+			seen[s] = true
+			f.Notes = append(f.Notes, s)
+		}
+	}
+	for _, s := range d.Notes {
+		add(s)
+	}
+	for _, n := range d.Networks {
+		for _, s := range n.Notes {
+			add(n.Name + ": " + s + ".")
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package plots
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+)
+
+// Top1Throughput is Figure 9: accuracy against images per second at batch 1 and 16, area proportional to operations. Most
+// networks lie on a line; above it (shaded) is exceptional. A line in throughput is a hyperbola in time.
+func Top1Throughput(d *Dataset, s Style) *Figure {
+	f := newFigure(s, "top1-throughput", "Top-1 accuracy against throughput", 1180, 680)
+	f.Subtitle = "Area: operations. Shaded: more accurate than the line of most networks at the same speed. " + d.sourceLine()
+	acc := func(n *Network) float64 { return n.Top1Percent }
+	var miss missing
+	hi := maxOver(d, panelBatches, (*Network).hertzAt)
+	for _, b := range panelBatches {
+		hz := func(n *Network) float64 { return n.Hertz(b) }
+		p := newPlot(f.style, "Images per second [Hz]", "Top-1 accuracy [%]")
+		linearAxis(&p.X, 0, 1.08*math.Min(hi, maxOver(d, []int{b}, (*Network).hertzAt)*1.1), 8)
+		lo, top := accuracyRange(d)
+		p.Y.Min, p.Y.Max = lo, top+2
+		p.Y.Tick.Marker = steps(lo, top, 5)
+		var lines [][]xy
+		for _, o := range d.origins() {
+			l, ok := d.bound(o, b)
+			if !ok {
+				continue
+			}
+			main := !(o == Published && d.both())
+			if main {
+				p.Add(&area{pts: []xy{{0, l.At(0)}, {p.X.Max, l.At(p.X.Max)}, {p.X.Max, p.Y.Max}, {0, p.Y.Max}}, fill: f.style.Theme.Wash})
+			}
+			line := fitLine(f.style, l, 0, p.X.Max, !main)
+			p.Add(line)
+			lines = append(lines, line.pts)
+			f.boundFindings(d, o, b, l)
+		}
+		p.Add(dashedGrid(f.style))
+		m := bubbles{x: hz, y: acc, size: func(n *Network) float64 { return n.GOps }, share: 0.0098, missX: fmt.Sprintf("No time at batch %d", b), missY: noAccuracy, rail: true, paths: lines}.
+			draw(f, p, d, 0, &sizeLegend{sizes: []float64{1, 5, 15, 40}, unit: " G-Ops", title: "Operations"})
+		f.Panels = append(f.Panels, Panel{Plot: p, Title: panelTitle(b), Right: 4})
+		miss.join(m)
+		f.compare(fmt.Sprintf("Throughput at batch %d", b), d.rows(), hz)
+	}
+	f.Notes = append(f.Notes, miss.notes()...)
+	f.notesOf(d)
+	return f
+}
+
+func (n *Network) hertzAt(batch int) float64 { return n.Hertz(batch) }
+
+// boundFindings states the line, the hyperbola that it is in time, and the bound that it puts on energy.
+func (f *Figure) boundFindings(d *Dataset, o Origin, batch int, l Line) {
+	off := d.outliers(o, batch)
+	var names []string
+	var hz, ms, acc, power []float64
+	for _, n := range d.Networks {
+		if n.Origin != o {
+			continue
+		}
+		if off[n.Name] {
+			names = append(names, n.Name)
+			continue
+		}
+		hz, ms, acc = append(hz, n.Hertz(batch)), append(ms, n.timeAt(batch)), append(acc, n.Top1Percent)
+		power = append(power, n.at(n.PowerW, batch))
+	}
+	s := fmt.Sprintf("%s, %s: top-1 = %.1f - %.3f·Hz (R² %.3f over %d networks", panelTitle(batch), o, l.Intercept, -l.Slope, l.R2, l.N)
+	if names != nil {
+		sort.Strings(names)
+		s += ", without " + strings.Join(names, ", ")
+	}
+	s += fmt.Sprintf("), in time the hyperbola %.1f - %.0f/t[ms]", l.Intercept, -1000*l.Slope)
+	if straight, ok := FitLine(ms, acc); ok {
+		s += fmt.Sprintf(" where a straight line has R² %.3f", straight.R2)
+	}
+	if all, ok := d.fitOver(o, (func(n *Network) float64 { return n.Hertz(batch) }), func(n *Network) float64 { return n.Top1Percent }); ok && names != nil {
+		s += fmt.Sprintf("; all networks: %.1f - %.3f·Hz", all.Intercept, -all.Slope)
+	}
+	f.Findings = append(f.Findings, s+".")
+	if sp := SpreadOf(power); sp.N > 0 && l.Slope < 0 {
+		f.Findings = append(f.Findings, fmt.Sprintf("Energy bound at %.2f W net: top-1 = %.1f - %.2f/E[J per image], which is %.1f %% at 0.5 J and %.1f %% at 1 J.",
+			sp.Mean, l.Intercept, -l.Slope*sp.Mean, l.At(sp.Mean/0.5), l.At(sp.Mean)))
+	}
+}
+
+// bound is the line of accuracy against throughput that most networks lie on: least squares without the outliers.
+func (d *Dataset) bound(o Origin, batch int) (Line, bool) {
+	off := d.outliers(o, batch)
+	return d.fitOver(o, func(n *Network) float64 {
+		if off[n.Name] {
+			return math.NaN()
+		}
+		return n.Hertz(batch)
+	}, func(n *Network) float64 { return n.Top1Percent })
+}
+
+// outliers are the networks that lie more than three median absolute deviations below the robust line of Theil and Sen
+// through accuracy against throughput. Of the published points these are the VGGs, and at batch 1 the AlexNets, whose
+// fully connected layers are not yet amortised.
+func (d *Dataset) outliers(o Origin, batch int) map[string]bool {
+	var names []string
+	var x, y []float64
+	for _, n := range d.Networks {
+		if hz := n.Hertz(batch); n.Origin == o && finite(hz) && finite(n.Top1Percent) {
+			names, x, y = append(names, n.Name), append(x, hz), append(y, n.Top1Percent)
+		}
+	}
+	var slopes []float64
+	for i := range x {
+		for j := range i {
+			if x[i] != x[j] {
+				slopes = append(slopes, (y[i]-y[j])/(x[i]-x[j]))
+			}
+		}
+	}
+	off := map[string]bool{}
+	if len(slopes) == 0 || len(x) < 5 {
+		return off
+	}
+	slope := median(slopes)
+	res := make([]float64, len(x))
+	for i := range x {
+		res[i] = y[i] - slope*x[i]
+	}
+	mid := median(res)
+	dev := make([]float64, len(x))
+	for i := range res {
+		res[i] -= mid
+		dev[i] = math.Abs(res[i])
+	}
+	mad := median(dev)
+	for i, r := range res {
+		off[names[i]] = r < -3*mad
+	}
+	return off
+}
+
+// median of a non-empty list.
+func median(v []float64) float64 {
+	s := append([]float64(nil), v...)
+	sort.Float64s(s)
+	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
+}

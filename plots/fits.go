@@ -1,0 +1,121 @@
+package plots
+
+import (
+	"fmt"
+	"math"
+	"sort"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+// A Line is an ordinary least-squares line y = Intercept + Slope·x with the number of points behind it.
+type Line struct {
+	Slope, Intercept, R2 float64
+	N                    int
+}
+
+// FitLine fits a line to the points whose coordinates are both numbers. ok is false for fewer than three points or for
+// points without spread in x.
+func FitLine(xs, ys []float64) (l Line, ok bool) {
+	var x, y []float64
+	for i := range xs {
+		if finite(xs[i]) && finite(ys[i]) {
+			x, y = append(x, xs[i]), append(y, ys[i])
+		}
+	}
+	if len(x) < 3 || stat.Variance(x, nil) == 0 {
+		return Line{N: len(x)}, false
+	}
+	l.N = len(x)
+	l.Intercept, l.Slope = stat.LinearRegression(x, y, nil, false)
+	l.R2 = stat.RSquared(x, y, nil, l.Intercept, l.Slope)
+	return l, true
+}
+
+// At is the line's value.
+func (l Line) At(x float64) float64 { return l.Intercept + l.Slope*x }
+
+// Spread is the mean and the sample standard deviation of some values.
+type Spread struct {
+	Mean, SD float64
+	N        int
+}
+
+// SpreadOf leaves unknown values out.
+func SpreadOf(values []float64) Spread {
+	var v []float64
+	for _, x := range values {
+		if finite(x) {
+			v = append(v, x)
+		}
+	}
+	if len(v) == 0 {
+		return Spread{math.NaN(), math.NaN(), 0}
+	}
+	m, sd := stat.MeanStdDev(v, nil)
+	return Spread{m, sd, len(v)}
+}
+
+// ErrorOf sums up predictions against measurements: the mean absolute relative error, the share within ±10 % and the
+// rank correlation. Pairs with an unknown are left out.
+type ErrorOf struct {
+	MAPE, Bias, Within10, Spearman float64
+	N                              int
+}
+
+// Errors compares predicted with actual values.
+func Errors(predicted, actual []float64) ErrorOf {
+	var p, a []float64
+	for i := range predicted {
+		if finite(predicted[i]) && finite(actual[i]) && actual[i] > 0 {
+			p, a = append(p, predicted[i]), append(a, actual[i])
+		}
+	}
+	e := ErrorOf{N: len(p), Spearman: math.NaN()}
+	if e.N == 0 {
+		return e
+	}
+	for i := range p {
+		rel := p[i]/a[i] - 1
+		e.MAPE += math.Abs(rel) / float64(e.N)
+		e.Bias += rel / float64(e.N)
+		if math.Abs(rel) <= 0.10+1e-9 { // 1.1/1 - 1 is above 0.1 in floating point
+			e.Within10 += 1 / float64(e.N)
+		}
+	}
+	if e.N > 2 {
+		e.Spearman = stat.Correlation(ranks(p), ranks(a), nil)
+	}
+	return e
+}
+
+func (e ErrorOf) String() string {
+	s := fmt.Sprintf("mean absolute error %.1f %%, mean error %+.1f %%, %.0f %% of %d points within ±10 %%", 100*e.MAPE, 100*e.Bias, 100*e.Within10, e.N)
+	if finite(e.Spearman) {
+		s += fmt.Sprintf(", rank correlation %.3f", e.Spearman)
+	}
+	return s
+}
+
+// ranks are the ranks of values, ties sharing their mean rank.
+func ranks(v []float64) []float64 {
+	order := make([]int, len(v))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(i, j int) bool { return v[order[i]] < v[order[j]] })
+	out := make([]float64, len(v))
+	for i := 0; i < len(order); {
+		j := i
+		for j < len(order) && v[order[j]] == v[order[i]] {
+			j++
+		}
+		for k := i; k < j; k++ {
+			out[order[k]] = float64(i+j-1) / 2
+		}
+		i = j
+	}
+	return out
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
