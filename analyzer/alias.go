@@ -68,22 +68,30 @@ func (l *liveness) buffers(nodes []*Node, inputs, outputs []*op.Value) ([]Buffer
 // workspaces adds a buffer for the bodies of every control-flow node.
 func (l *liveness) workspaces(nodes []*Node, bufs []Buffer) ([]Buffer, error) {
 	for i, n := range nodes {
-		var most int64
-		for _, b := range n.Bodies {
-			if b.Alternative {
-				continue
-			}
-			inner, err := l.buffers(b.Nodes, b.Inputs, b.Outputs)
-			if err != nil {
-				return nil, err
-			}
-			most = max(most, planBuffers(inner, len(b.Nodes), ArenaOptions{}).Bytes)
+		most, err := l.workspace(n)
+		if err != nil {
+			return nil, err
 		}
 		if most > 0 {
 			bufs = append(bufs, Buffer{Bytes: most, First: i, Last: i})
 		}
 	}
 	return bufs, nil
+}
+
+// workspace is what the bodies of a node need, one at a time.
+func (l *liveness) workspace(n *Node) (most int64, err error) {
+	for _, b := range n.Bodies {
+		if b.Alternative {
+			continue
+		}
+		inner, err := l.buffers(b.Nodes, b.Inputs, b.Outputs)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, planBuffers(inner, len(b.Nodes), ArenaOptions{}).Bytes)
+	}
+	return most, nil
 }
 
 // aliases assigns the tensors of one graph to buffers.
