@@ -26,7 +26,9 @@ type Plan struct {
 func Lower(r *analyzer.Report, rt Runtime) (*Plan, error) {
 	p := &Plan{Runtime: rt, Report: r}
 	switch rt {
-	case Eager, Torch7:
+	case Eager:
+		p.lowerFramework(r.Nodes, r.Outputs, dim.Const(1), 0)
+	case Torch7:
 		p.lowerEager(r.Nodes, dim.Const(1), 0)
 	case ORTCPU:
 		p.lowerORT(ortLevels())
