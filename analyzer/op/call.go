@@ -29,7 +29,7 @@ type Body struct {
 	Work    Work // of one execution, nested bodies included
 	// Invalid says that some node in it contradicts the shapes that it gets, so that the body cannot run with them.
 	Invalid bool
-	Handle  any  // the engine's own record
+	Handle  any // the engine's own record
 }
 
 // Call is one node while its rule runs.
