@@ -65,7 +65,8 @@ type ortDesign struct {
 	keys   []termKey
 	a      *mat.Dense
 	b      []float64
-	ops    []float64 // operations of each point, 2 per multiply-accumulate
+	kinds  map[string]costmodel.Kind // of the kernels in each group
+	ops    []float64                 // operations of each point, 2 per multiply-accumulate
 }
 
 // lowerPoints rebuilds the model behind every point and lowers it as the runtime does.
@@ -99,18 +100,22 @@ func lowerPoints(ctx context.Context, points []Point) (*ortDesign, error) {
 func (d *ortDesign) fill(cache costmodel.ORTCache) error {
 	rows := make([]map[termKey]float64, len(d.plans))
 	seen := map[termKey]bool{}
+	d.kinds = map[string]costmodel.Kind{}
 	for i, plan := range d.plans {
 		terms, err := costmodel.ORTTerms(plan, plan.Report.Dims, cache)
 		if err != nil {
 			return fmt.Errorf("%s: %w", d.points[i].Micro.Sample().Name(), err)
 		}
-		rows[i] = map[termKey]float64{{runGroup, "runs"}: 1}
+		rows[i] = map[termKey]float64{{costmodel.RunGroup, "runs"}: 1}
 		for j, list := range terms {
 			times, err := plan.Kernels[j].Times.Eval(plan.Report.Dims)
 			if err != nil {
 				return err
 			}
 			for _, t := range list {
+				if _, known := d.kinds[t.Group]; !known && !shared(t.Group) {
+					d.kinds[t.Group] = plan.Kernels[j].Kind
+				}
 				rows[i][termKey{t.Group, t.Name}] += t.Value * float64(times)
 			}
 		}
@@ -132,8 +137,10 @@ func (d *ortDesign) fill(cache costmodel.ORTCache) error {
 	return nil
 }
 
-// runGroup holds what one call of the runtime costs, however many kernels it runs.
-const runGroup = "run"
+// shared reports whether a group belongs to no kind of kernel.
+func shared(group string) bool {
+	return group == costmodel.RunGroup || group == costmodel.NodeGroup || group == costmodel.TrafficGroup
+}
 
 // residualFloor is the relative error below which the robust fit takes points as equally good: the noise of a round.
 const residualFloor = 0.01
@@ -193,8 +200,8 @@ func (d *ortDesign) crossValidate(start []float64) ([]float64, error) {
 	return out, nil
 }
 
-// cacheSizes takes the starting sizes from the machine that the samples name: half of the core's own cache, and a
-// quarter of the outermost one, which others use too.
+// cacheSizes takes the sizes to start from out of the machine that the samples name: half of the core's own cache, and
+// parts of the outermost one, which others use too.
 func cacheSizes(s *Samples) costmodel.ORTCache {
 	size := func(key string, def float64) float64 {
 		if v, err := strconv.ParseFloat(s.Get(key), 64); err == nil && v > 0 {
@@ -203,52 +210,253 @@ func cacheSizes(s *Samples) costmodel.ORTCache {
 		return def
 	}
 	l2 := size("cache-l2-bytes", 1<<20)
-	l3 := size("cache-l3-bytes", size("cache-l2-bytes", 8<<20))
+	l3 := size("cache-l3-bytes", math.Max(l2, 8<<20))
 	return costmodel.ORTCache{Near: l2 / 2, Far: l3 / 4, ColdFrom: l3 / 5, ColdTo: 4 * l3 / 5}
 }
 
-// FitORT fits the samples of one thread count.
+// searchCache tries other sizes one after the other and keeps what lowers the sum of absolute relative errors.
+func (d *ortDesign) searchCache(c costmodel.ORTCache) (costmodel.ORTCache, []float64, error) {
+	loss := func(c costmodel.ORTCache, start []float64) (float64, []float64, error) {
+		if c.ColdTo <= c.ColdFrom {
+			return math.Inf(1), nil, nil
+		}
+		if err := d.fill(c); err != nil {
+			return 0, nil, err
+		}
+		if len(start) != len(d.keys) {
+			start = nil
+		}
+		x, residuals, _, _, err := d.solve(start, nil)
+		var sum float64
+		for _, r := range residuals {
+			sum += math.Abs(r)
+		}
+		return sum, x, err
+	}
+	best, x, err := loss(c, nil)
+	if err != nil {
+		return c, nil, err
+	}
+	for _, size := range []func(*costmodel.ORTCache) *float64{
+		func(c *costmodel.ORTCache) *float64 { return &c.ColdTo }, func(c *costmodel.ORTCache) *float64 { return &c.ColdFrom },
+		func(c *costmodel.ORTCache) *float64 { return &c.Far }, func(c *costmodel.ORTCache) *float64 { return &c.Near },
+	} {
+		from := *size(&c)
+		for _, factor := range []float64{0.25, 0.5, 0.71, 1.41, 2, 4} {
+			try := c
+			*size(&try) = from * factor
+			l, tx, err := loss(try, x)
+			if err != nil {
+				return c, nil, err
+			}
+			if l < best {
+				best, c, x = l, try, tx
+			}
+		}
+	}
+	if err := d.fill(c); err != nil {
+		return c, nil, err
+	}
+	if len(x) != len(d.keys) {
+		x = nil
+	}
+	return c, x, nil
+}
+
+// FitORT fits the samples of one thread count: coefficients that are not negative, in the sense of least absolute
+// relative errors, with cache sizes chosen by the same measure; residuals, by group and in all, are those of points that
+// a fit had not seen.
 func FitORT(ctx context.Context, s *Samples, threads int) (*specs.Fit, error) {
 	all, err := Points(s)
 	if err != nil {
 		return nil, err
 	}
 	points := slices.DeleteFunc(all, func(p Point) bool { return p.Threads != threads })
-	if len(points) == 0 {
-		return nil, fmt.Errorf("no samples of %d threads", threads)
+	if len(points) < minFitPoints {
+		return nil, fmt.Errorf("%d microbenchmarks of %d threads, want at least %d", len(points), threads, minFitPoints)
 	}
 	d, err := lowerPoints(ctx, points)
 	if err != nil {
 		return nil, err
 	}
-	cache := cacheSizes(s)
-	if err := d.fill(cache); err != nil {
-		return nil, err
-	}
-	x, residuals, weights, rows, err := d.solve(nil, nil)
+	cache, x, err := d.searchCache(cacheSizes(s))
 	if err != nil {
 		return nil, err
 	}
-	_ = residuals
-	_ = weights
-	_ = rows
+	x, residuals, weights, _, err := d.solve(x, nil)
+	if err != nil {
+		return nil, err
+	}
 	held, err := d.crossValidate(x)
 	if err != nil {
 		return nil, err
 	}
-	return d.profile(x, held, cache, threads), nil
+	f := &specs.Fit{Measure: specs.MeasureTime, Form: costmodel.FormORTCPU, Runtime: string(costmodel.ORTCPU), Threads: threads,
+		Precision: specs.FP32, Groups: map[string]specs.Group{}, Samples: &specs.Samples{Count: len(points), Digest: s.Digest()}}
+	d.coefficients(f, x, standardErrors(d.a, d.b, x, residuals, weights))
+	d.standIns(f)
+	d.heldOut(f, x, residuals, held)
+	name, group := cache.Group()
+	f.Groups[name] = group
+	f.Groups["ops"] = d.opsLine()
+	if v, err := strconv.ParseFloat(s.Get("anchor-spread"), 64); err == nil && v > 0 {
+		f.Groups[costmodel.RunGroup].Terms["drift"] = specs.Coefficient{Value: v / 2, Unit: "1"}
+	}
+	return f, nil
 }
 
-func (d *ortDesign) profile(x, held []float64, cache costmodel.ORTCache, threads int) *specs.Fit {
-	f := &specs.Fit{Measure: specs.MeasureTime, Form: costmodel.FormORTCPU, Runtime: string(costmodel.ORTCPU), Threads: threads,
-		Precision: specs.FP32, Groups: map[string]specs.Group{}}
+// minFitPoints is the number of microbenchmarks below which a fit says nothing: about five per class of the heavy ones.
+const minFitPoints = 100
+
+// coefficients writes the groups.
+func (d *ortDesign) coefficients(f *specs.Fit, x, se []float64) {
+	rows, cols := d.a.Dims()
 	for j, k := range d.keys {
 		g, ok := f.Groups[k.group]
 		if !ok {
 			g.Terms = map[string]specs.Coefficient{}
+			for i := range rows {
+				for l := range cols {
+					if d.keys[l].group == k.group && d.a.At(i, l) > 0 {
+						g.Samples++
+						break
+					}
+				}
+			}
 		}
-		g.Terms[k.name] = specs.Coefficient{Value: x[j]}
+		g.Terms[k.name] = specs.Coefficient{Value: x[j], SE: se[j], Unit: "s/" + k.name}
 		f.Groups[k.group] = g
 	}
-	return f
+}
+
+// standIns gives operators that no microbenchmark has the median coefficients of their kind. Kinds without a group of
+// their own take those of element-wise arithmetic.
+func (d *ortDesign) standIns(f *specs.Fit) {
+	values := map[costmodel.Kind]map[string][]float64{}
+	for group, kind := range d.kinds {
+		if kind == costmodel.KindContraction {
+			continue // products are described by their geometry, whatever the operator
+		}
+		if values[kind] == nil {
+			values[kind] = map[string][]float64{}
+		}
+		for name, c := range f.Groups[group].Terms {
+			values[kind][name] = append(values[kind][name], c.Value)
+		}
+	}
+	for _, k := range []costmodel.Kind{costmodel.KindElementwise, costmodel.KindNormalization, costmodel.KindReduction, costmodel.KindPooling,
+		costmodel.KindMovement, costmodel.KindQuantization, costmodel.KindOther} {
+		of := values[k]
+		if of == nil {
+			of = values[costmodel.KindElementwise]
+		}
+		g := specs.Group{Terms: map[string]specs.Coefficient{}}
+		for name, v := range of {
+			g.Terms[name] = specs.Coefficient{Value: Median(v), Unit: "s/" + name}
+		}
+		if len(g.Terms) > 0 {
+			f.Groups[costmodel.KindGroup(k)] = g
+		}
+	}
+}
+
+// residualP are the probabilities at which residuals are kept.
+var residualP = []float64{0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95}
+
+func residualsOf(v []float64) *specs.Residuals {
+	r := &specs.Residuals{Count: len(v), P: residualP, HeldOut: true}
+	for _, p := range residualP {
+		r.Q = append(r.Q, Quantile(v, p))
+	}
+	return r
+}
+
+// heldOut writes the residuals and the scores. A point's residual counts for the group that most of its time goes to.
+func (d *ortDesign) heldOut(f *specs.Fit, x, residuals, held []float64) {
+	byGroup := map[string][]float64{}
+	var fitted, predicted, measured []float64
+	score := &specs.Score{HeldOut: fmt.Sprintf("cross-validation in %d parts", folds), HeldOutCount: len(held)}
+	for i, h := range held {
+		shares := map[string]float64{}
+		for j, k := range d.keys {
+			if !shared(k.group) {
+				shares[k.group] += d.a.At(i, j) * x[j]
+			}
+		}
+		most := ""
+		for _, g := range sortedNames(shares) {
+			if most == "" || shares[g] > shares[most] {
+				most = g
+			}
+		}
+		if most != "" {
+			byGroup[most] = append(byGroup[most], h)
+		}
+		fitted = append(fitted, math.Abs(residuals[i]))
+		predicted = append(predicted, d.b[i]/math.Exp(h))
+		measured = append(measured, d.b[i])
+		e := math.Abs(math.Exp(-h) - 1)
+		score.HeldOutMAPE += e / float64(len(held))
+		if e <= 0.1 {
+			score.Within10 += 1 / float64(len(held))
+		}
+	}
+	score.MAPE = mean(fitted)
+	score.Spearman = Spearman(predicted, measured)
+	f.Score = score
+	f.Residuals = residualsOf(held)
+	for name, v := range byGroup {
+		if len(v) < 5 {
+			continue
+		}
+		g := f.Groups[name]
+		g.Residuals = residualsOf(v)
+		f.Groups[name] = g
+	}
+}
+
+func mean(v []float64) float64 {
+	var s float64
+	for _, x := range v {
+		s += x
+	}
+	return s / float64(len(v))
+}
+
+func sortedNames[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for n := range m {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// opsLine is the ops baseline on the same samples: seconds = fixed_s + s_per_op·operations, over the points that have
+// operations to speak of.
+func (d *ortDesign) opsLine() specs.Group {
+	var rows []int
+	for i, o := range d.ops {
+		if o > 1e5 {
+			rows = append(rows, i)
+		}
+	}
+	g := specs.Group{Terms: map[string]specs.Coefficient{}, Samples: len(rows)}
+	if len(rows) == 0 {
+		return g
+	}
+	a, b := mat.NewDense(len(rows), 2, nil), make([]float64, len(rows))
+	for k, i := range rows {
+		a.Set(k, 0, 1)
+		a.Set(k, 1, d.ops[i])
+		b[k] = d.b[i]
+	}
+	x, residuals, weights, err := robustNNLS(a, b, nil, residualFloor)
+	if err != nil {
+		return g
+	}
+	se := standardErrors(a, b, x, residuals, weights)
+	g.Terms["fixed_s"] = specs.Coefficient{Value: x[0], SE: se[0], Unit: "s"}
+	g.Terms["s_per_op"] = specs.Coefficient{Value: x[1], SE: se[1], Unit: "s/op"}
+	return g
 }

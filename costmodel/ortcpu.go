@@ -79,9 +79,9 @@ func (m *ortModel) kernel(terms []Term, l *Load) KernelTime {
 		s := x.Value * m.coefficient(x, l.Kernel.Kind)
 		t.Seconds += s
 		switch x.Group {
-		case groupNode:
+		case NodeGroup:
 			node += s
-		case groupTraffic:
+		case TrafficGroup:
 			traffic += s
 		default:
 			if own += s; t.Group == "" {
@@ -90,7 +90,7 @@ func (m *ortModel) kernel(terms []Term, l *Load) KernelTime {
 		}
 	}
 	if t.Group == "" {
-		t.Group = groupNode
+		t.Group = NodeGroup
 	}
 	switch {
 	case node > own+traffic:
@@ -111,7 +111,7 @@ func (m *ortModel) coefficient(t Term, kind Kind) float64 {
 	if g, ok := m.fit.Groups[t.Group]; ok {
 		return g.Term(t.Name)
 	}
-	if t.Group == groupNode || t.Group == groupTraffic {
+	if t.Group == NodeGroup || t.Group == TrafficGroup {
 		return 0
 	}
 	return m.fit.Groups[m.kinds[kind]].Term(t.Name)

@@ -38,8 +38,8 @@ type ORTCache struct {
 
 // The shared groups.
 const (
-	groupNode    = "node"    // what every kernel costs
-	groupTraffic = "traffic" // bytes beyond the caches, whoever moves them
+	NodeGroup    = "node"    // what every kernel costs
+	TrafficGroup = "traffic" // bytes beyond the caches, whoever moves them
 	groupCache   = "cache"   // sizes, not coefficients
 )
 
@@ -124,7 +124,7 @@ func (k *ortKernel) add(name string, value float64) {
 
 // terms is the time of one execution in terms.
 func (k *ortKernel) terms(cache ORTCache, cold float64) []Term {
-	k.list = append(k.list, Term{groupNode, "calls", 1})
+	k.list = append(k.list, Term{NodeGroup, "calls", 1})
 	switch k.Kind {
 	case KindView, KindHost, KindControl, KindContainer:
 		return k.list
@@ -150,7 +150,7 @@ func (k *ortKernel) traffic(cache ORTCache, cold float64) {
 	moved := k.read + k.written
 	add := func(name string, v float64) {
 		if v > 0 {
-			k.list = append(k.list, Term{groupTraffic, name, v})
+			k.list = append(k.list, Term{TrafficGroup, name, v})
 		}
 	}
 	add("mid_bytes", moved-cache.Near)
