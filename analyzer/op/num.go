@@ -10,6 +10,9 @@ import (
 // The arithmetic of known elements. Every function returns the unknown Num where the result cannot be stated
 // exactly; integer division and remainder follow ONNX (C semantics, truncating).
 
+// maxDivisor bounds the denominators of operands, so that those of results stay exact in a float64.
+const maxDivisor = 1 << 24
+
 // arith applies exact rational arithmetic where an operand is a symbolic float, plain arithmetic otherwise.
 func arith(a, b Num, ints func(x, y dim.Dim) Num, floats func(x, y float64) float64,
 	rats func(xn dim.Dim, xd int64, yn dim.Dim, yd int64) Num) Num {
@@ -26,7 +29,7 @@ func arith(a, b Num, ints func(x, y dim.Dim) Num, floats func(x, y float64) floa
 	}
 	xn, xd, ok1 := a.rational()
 	yn, yd, ok2 := b.rational()
-	if !ok1 || !ok2 {
+	if !ok1 || !ok2 || xd > maxDivisor || yd > maxDivisor {
 		return Num{}
 	}
 	return rats(xn, xd, yn, yd)

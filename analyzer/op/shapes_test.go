@@ -321,3 +321,31 @@ func TestClassicalRules(t *testing.T) {
 		{op: "Crop", opset: 1, as: attributes{"border": []int64{1, 2, 3, 4}}, in: in(f32("n", 3, "h", 20)), want: "float32[n,3,h - 6,16]"},
 	})
 }
+
+func TestContribRules(t *testing.T) {
+	ms := "com.microsoft."
+	runRuleCases(t, []ruleCase{
+		{op: ms + "Range", opset: 1, in: in(scalarInt(1), scalarInt(4)), want: "int64[3]", data: "1 2 3"},
+		{op: ms + "Range", opset: 1, in: in(scalarInt(0), knownScalar(onnx.Int64, Int(dim.Symbol("n"))), scalarInt(2)), want: "int64[floor((n + 1)/2)]"},
+		{op: ms + "Unique", opset: 1, outs: 3, in: in(floats(2, 1, 1, 3)), want: "float32[3] int64[4] int64[3]"},
+		{op: ms + "Unique", opset: 1, outs: 3, in: in(f32("n")), want: "float32[unique_1] int64[n] int64[unique_1]"},
+		{op: ms + "CropAndResize", opset: 1, in: in(f32("n", 3, 32, 32), f32("r", 4), tensorOf(onnx.Int32, "r"), ints(7, 9)), want: "float32[r,3,7,9]", work: "0 1512*r 0"},
+		{op: ms + "CDist", opset: 1, as: attributes{"metric": "euclidean"}, in: in(f32("m", 8), f32("n", 8)), want: "float32[m,n]", work: "0 24*m*n m*n"},
+		{op: ms + "UnfoldTensor", opset: 1, as: attributes{"dim": -1, "size": 4, "step": 2}, in: in(f32("b", 10)), want: "float32[b,4,4]"},
+		{op: ms + "ReduceSumInteger", opset: 1, as: attributes{"axes": []int64{1}, "keepdims": 0}, in: in(tensorOf(onnx.Int8, "n", 4)), want: "int32[n]", work: "0 4*n 0"},
+		{op: ms + "TorchEmbedding", opset: 1, in: in(f32(1000, 64), tensorOf(onnx.Int64, "b", "s")), want: "float32[b,s,64]"},
+		{op: ms + "IsAllFinite", opset: 1, in: in(f32("n"), f32(5)), want: "bool[]", work: "0 n + 5 0"},
+		{op: ms + "MurmurHash3", opset: 1, as: attributes{"positive": 0}, in: in(tensorOf(onnx.String, "n")), want: "int32[n]"},
+		{op: ms + "DynamicTimeWarping", opset: 1, in: in(f32(1, "m", "n")), want: "int32[2,path_1]"},
+		{op: ms + "NGramRepeatBlock", opset: 1, in: in(tensorOf(onnx.Int64, "b", "s"), f32("b", 100)), want: "float32[b,100]"},
+		{op: ms + "Inverse", opset: 1, in: in(f32("b", 3, 3)), want: "float32[b,3,3]", work: "0 54*b 0"},
+		{op: ms + "Tokenizer", opset: 1, in: in(tensorOf(onnx.String, "b", "n")), want: "string[b,n,tokens_1]"},
+		{op: ms + "Trilu", opset: 1, in: in(f32("n", 4)), want: "float32[n,4]"},
+		{op: "ai.onnx.ml.CategoryMapper", opset: 1, in: in(tensorOf(onnx.String, "n")), want: "int64[n]"},
+		{op: "ai.onnx.ml.CastMap", opset: 1, as: attributes{"cast_to": "TO_INT64", "map_form": "SPARSE", "max_map": 9}, in: in(&Value{Kind: onnx.KindMap}), want: "int64[1,9]"},
+		{op: "ai.onnx.ml.DictVectorizer", opset: 1, as: attributes{"string_vocabulary": []string{"a", "b"}}, in: in(&Value{Kind: onnx.KindMap, DType: onnx.String, Elem: f32()}), want: "float32[1,2]"},
+		{op: "ai.onnx.ml.SVMRegressor", opset: 1, as: attributes{"support_vectors": []float32{1, 2, 3, 4}}, in: in(f32("n", 2)), want: "float32[n,1]", work: "4*n 0 0"},
+		{op: "ConstantFill", opset: 1, as: attributes{"input_as_shape": 1, "extra_shape": []int64{2}}, in: in(ints("n", 3)), want: "float32[n,3,2]"},
+		{op: "ConstantFill", opset: 1, as: attributes{"shape": []int64{4}}, want: "float32[4]"},
+	})
+}
