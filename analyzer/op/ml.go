@@ -107,7 +107,11 @@ func linearModelWork(c *Call) Work {
 		return Work{}
 	}
 	n := dim.Const(int64(len(c.floats("coefficients")))).FloorDiv(dim.Max(features, dim.Const(1)))
-	return contractions(Contraction{Kind: MatMulKind, Batch: dim.Const(1), Groups: dim.Const(1), M: rows, N: n, K: features, Weight: -1})
+	w := contractions(Contraction{Kind: MatMulKind, Batch: dim.Const(1), Groups: dim.Const(1), M: rows, N: n, K: features, Weight: -1})
+	if len(c.floats("intercepts")) > 0 {
+		return w.plus(rows.Mul(n), dim.Dim{})
+	}
+	return w
 }
 
 // svmColumns: a probability per class, else a decision per pair of classes.
@@ -270,8 +274,8 @@ var mlRules = []Rule{
 	mlRule("FeatureVectorizer", featureVectorizerShape, noWork, "copies its inputs"),
 	mlRule("Imputer", sameShape, perOutput(1, 0), "a comparison per element"),
 	mlRule("LabelEncoder", labelEncoderShape, perOutput(1, 0), lookUpDoc),
-	mlRule("LinearClassifier", classifierShape(linearColumns), linearModelWork, "rows·features·scores MACs; the post-transform is not counted"),
-	mlRule("LinearRegressor", regressorShape(targets("targets")), linearModelWork, "rows·features·targets MACs; the post-transform is not counted"),
+	mlRule("LinearClassifier", classifierShape(linearColumns), linearModelWork, "rows·features·scores MACs and the intercepts; the post-transform is not counted"),
+	mlRule("LinearRegressor", regressorShape(targets("targets")), linearModelWork, "rows·features·targets MACs and the intercepts; the post-transform is not counted"),
 	mlRule("Normalizer", sameShapeAs(onnx.Float32), perOutput(2, 1), "a norm (2 operations) and a division per element"),
 	mlRule("OneHotEncoder", oneHotEncoderShape, perOutput(1, 0), "a comparison per output element"),
 	mlRule("SVMClassifier", classifierShape(svmColumns), svmWork, "a dot product with each support vector; votes and probabilities are not counted"),

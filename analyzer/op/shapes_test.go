@@ -299,7 +299,7 @@ func TestClassicalRules(t *testing.T) {
 		{op: ml + "LabelEncoder", opset: 2, as: attributes{"values_strings": []string{"a"}}, in: in(tensorOf(onnx.Int64, 3)), want: "string[3]"},
 		{op: ml + "ArrayFeatureExtractor", opset: 1, in: in(f32("n", 4), tensorOf(onnx.Int64, 1, 2)), want: "float32[n,2]"},
 		{op: ml + "OneHotEncoder", opset: 1, as: attributes{"cats_int64s": []int64{1, 2, 3}}, in: in(tensorOf(onnx.Int64, "n")), want: "float32[n,3]"},
-		{op: ml + "LinearClassifier", opset: 1, outs: 2, as: attributes{"classlabels_strings": []string{"a", "b", "c"}, "coefficients": []float32{1, 2, 3, 4, 5, 6}, "intercepts": []float32{1, 2, 3}}, in: in(f32("n", 2)), want: "string[n] float32[n,3]", work: "6*n 0 0"},
+		{op: ml + "LinearClassifier", opset: 1, outs: 2, as: attributes{"classlabels_strings": []string{"a", "b", "c"}, "coefficients": []float32{1, 2, 3, 4, 5, 6}, "intercepts": []float32{1, 2, 3}}, in: in(f32("n", 2)), want: "string[n] float32[n,3]", work: "6*n 3*n 0"},
 		{op: ml + "LinearRegressor", opset: 1, as: attributes{"targets": 2, "coefficients": []float32{1, 2, 3, 4}}, in: in(f32("n", 2)), want: "float32[n,2]", work: "4*n 0 0"},
 		{op: ml + "SVMClassifier", opset: 1, outs: 2, as: attributes{"classlabels_ints": []int64{0, 1, 2}, "vectors_per_class": []int64{1, 1, 1}, "support_vectors": []float32{1, 2, 3, 4, 5, 6}, "kernel_type": "RBF"}, in: in(f32("n", 2)), want: "int64[n] float32[n,3]", work: "6*n 0 3*n"},
 		{op: ml + "TreeEnsembleRegressor", opset: 1, as: attributes{"n_targets": 1,
