@@ -143,6 +143,26 @@ var metrics = []Metric{
 			"(workspaces, fragmentation, several streams). Adding up all activations, as other tools do, gives several times as much.",
 	},
 	{
+		Name: "arena_bytes",
+		Unit: "bytes",
+		Definition: "Size of one block of memory in which every activation of the main graph has an offset, for the stated order of " +
+			"execution. Views share their input's place, and an element-wise result takes the place of an input that dies at the node " +
+			"and has its size; graph inputs and constants are never written over by a result. Offsets are multiples of 64 bytes. The plan " +
+			"is made by searching placement orders until it meets arena_bound_bytes or a fixed budget of work is spent, so it is the same " +
+			"on every machine. The bodies of control flow get a workspace of their own beside the node's inputs and outputs.",
+		Formula: "max over buffers of offset + bytes",
+		Differs: "It is a plan that can be executed, and --verify proves it by running marks through it. A runtime with a dynamic " +
+			"allocator needs more, and one that fuses nodes needs less.",
+	},
+	{
+		Name: "arena_bound_bytes",
+		Unit: "bytes",
+		Definition: "What no plan for the same buffers and the same order can go below. It is the largest sum of live buffers, each but one " +
+			"rounded up to 64 bytes. Another order of execution can have a lower bound: see analyze --order min-memory.",
+		Formula: "max over nodes of Σ rounded bytes of live buffers − largest rounding among them",
+		Differs: "Planners of inference engines report what they reached, not how far from the optimum that is.",
+	},
+	{
 		Name: "bytes_read",
 		Unit: "bytes",
 		Definition: "Bytes that the nodes of one inference must read, each operand of a node once: activations and weights. An operator " +

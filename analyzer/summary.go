@@ -28,6 +28,8 @@ type Summary struct {
 	Coverage    CoverageSummary   `json:"coverage"`
 	Symbols     []SymbolSummary   `json:"symbols,omitempty"` // data-dependent extents
 	Peak        *PeakSummary      `json:"peak,omitempty"`
+	Arena       *ArenaSummary     `json:"arena,omitempty"` // absent where a dimension has no value
+	Order       *OrderSummary     `json:"order,omitempty"` // where the nodes are not in the file's order
 	Nodes       []NodeSummary     `json:"nodes,omitempty"`
 	Diagnostics []Diagnostic      `json:"diagnostics"`
 }
@@ -42,6 +44,8 @@ type TotalsSummary struct {
 	TrainableParams     dim.Dim  `json:"trainable_params"`
 	ConstantBytes       dim.Dim  `json:"constant_bytes"`
 	PeakActivationBytes *dim.Dim `json:"peak_activation_bytes"` // null where it is no single formula
+	ArenaBytes          *int64   `json:"arena_bytes"`           // null where a dimension has no value
+	ArenaBoundBytes     *int64   `json:"arena_bound_bytes"`     // likewise
 	BytesRead           dim.Dim  `json:"bytes_read"`
 	BytesWritten        dim.Dim  `json:"bytes_written"`
 }
@@ -72,6 +76,8 @@ type PeakSummary struct {
 	Node    string        `json:"node"`
 	Bytes   int64         `json:"bytes"`
 	Tensors []LiveSummary `json:"tensors"`
+	// Suggestion says what would lower the peak where one tensor dominates it.
+	Suggestion string `json:"suggestion,omitempty"`
 }
 
 // LiveSummary is one tensor of the live set.
@@ -161,6 +167,7 @@ func (r *Report) summariseTotals(s *Summary) {
 		p := dim.Const(l.PeakBytes)
 		s.Totals.PeakActivationBytes = &p
 		s.Peak = r.peakSummary(l)
+		r.summariseArena(s)
 	} else if p, ok := r.PeakFormula(r.Dims); ok {
 		s.Totals.PeakActivationBytes = &p
 	}
@@ -174,6 +181,7 @@ func (r *Report) peakSummary(l *Liveness) *PeakSummary {
 	for _, v := range l.Live {
 		p.Tensors = append(p.Tensors, LiveSummary{Name: v.Value.Name, Shape: r.bindShape(v.Value.Shape), Bytes: v.Bytes})
 	}
+	p.Suggestion = r.suggest(l)
 	return p
 }
 

@@ -19,13 +19,18 @@ type analyzeOptions struct {
 	modelFlags
 	by         string
 	top        int
+	depth      int
 	convention string
+	order      string
+	verify     bool
+	trace      string
 	output     string
 }
 
 var (
 	analyzeOutputs = []string{"table", "json", "ndjson", "csv", "markdown"}
 	analyzeBy      = []string{"node", "op", "scope", "total"}
+	analyzeOrders  = []string{"file", "min-memory"}
 )
 
 func newAnalyze(s streams) *cobra.Command {
@@ -52,10 +57,15 @@ otherwise; other free dimensions stay symbols and the figures are formulas in th
 	o.add(f)
 	f.StringVar(&o.by, "by", "", "rows: "+strings.Join(analyzeBy, ", ")+" (default op in tables, node elsewhere)")
 	f.IntVar(&o.top, "top", 0, "only the `N` rows with the most MACs, the rest as one row")
+	f.IntVar(&o.depth, "depth", 3, "levels of the hierarchy that --by scope shows in a table; 0 for all")
 	f.StringVar(&o.convention, "convention", "", "count also as another tool does: "+conventionNames())
+	f.StringVar(&o.order, "order", "file", "order of execution: "+strings.Join(analyzeOrders, ", "))
+	f.BoolVar(&o.verify, "verify", false, "prove the memory plan by running marks through it; exit 1 if it fails")
+	f.StringVar(&o.trace, "trace", "", "write the memory timeline to `FILE` as Chrome trace events, for Perfetto")
 	f.StringVarP(&o.output, "output", "o", "table", strings.Join(analyzeOutputs, ", "))
 	completeWords(c, "by", analyzeBy)
 	completeWords(c, "output", analyzeOutputs)
+	completeWords(c, "order", analyzeOrders)
 	c.ValidArgsFunction = completeModels
 	return c
 }
@@ -65,6 +75,7 @@ type analyzed struct {
 	report     *analyzer.Report
 	summary    *analyzer.Summary
 	convention *recount
+	arena      *analyzer.Arena // where something needs the plan itself
 }
 
 // recount is the total under another tool's convention.
@@ -90,8 +101,11 @@ func runAnalyze(ctx context.Context, s streams, o analyzeOptions, args []string)
 			return err
 		}
 	}
-	if o.top < 0 {
-		return misuse("--top %d: want at least 0", o.top)
+	if err := oneOf("--order", o.order, analyzeOrders); err != nil {
+		return err
+	}
+	if o.top < 0 || o.depth < 0 {
+		return misuse("--top %d --depth %d: want at least 0", o.top, o.depth)
 	}
 	var convention *analyzer.Convention
 	if o.convention != "" {
@@ -131,6 +145,11 @@ func runAnalyze(ctx context.Context, s streams, o analyzeOptions, args []string)
 	if err := finishAnalyzed(s, o, all); err != nil {
 		return err
 	}
+	if o.trace != "" && len(all) > 0 {
+		if err := writeMemoryTrace(o.trace, all); err != nil {
+			return err
+		}
+	}
 	if worst != exitDone {
 		return &reported{worst}
 	}
@@ -158,7 +177,10 @@ func analyzeOne(ctx context.Context, s streams, o analyzeOptions, arg string, no
 	if err != nil {
 		return analyzed{}, err
 	}
-	a := analyzed{report: r, summary: r.Summary(name, nodes)}
+	a, err := summarise(r, o, name, nodes)
+	if err != nil {
+		return analyzed{}, err
+	}
 	if c != nil {
 		a.convention = &recount{c.Name, c.Unit, r.Recount(*c).Bind(r.Dims), c.Note}
 	}
@@ -247,11 +269,7 @@ func topGroups(gs []analyzer.Group, n int) []analyzer.Group {
 	sortGroups(ranked)
 	rest := analyzer.Group{Name: fmt.Sprintf("(%d others)", len(gs)-n)}
 	for _, g := range ranked[n:] {
-		rest.Nodes += g.Nodes
-		rest.MACs, rest.FLOPs, rest.Special = rest.MACs.Add(g.MACs), rest.FLOPs.Add(g.FLOPs), rest.Special.Add(g.Special)
-		rest.Params = rest.Params.Add(g.Params)
-		rest.BytesRead, rest.BytesWritten = rest.BytesRead.Add(g.BytesRead), rest.BytesWritten.Add(g.BytesWritten)
-		rest.Partial = rest.Partial || g.Partial
+		addGroup(&rest, g)
 	}
 	return append(ranked[:n:n], rest)
 }

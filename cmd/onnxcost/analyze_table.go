@@ -81,14 +81,7 @@ func totalsGrid(a analyzed) *grid {
 	}
 	g.add("parameters", dimCount(t.Params), dimCount(t.TrainableParams)+" trainable")
 	g.add("constants", dimBytes(t.ConstantBytes), "")
-	switch {
-	case t.PeakActivationBytes == nil:
-		g.add("peak activations", "no single formula", "give a --dim for "+strings.Join(sum.FreeDims, ", "))
-	case sum.Peak != nil:
-		g.add("peak activations", atLeast+dimBytes(*t.PeakActivationBytes), "at "+shorten(sum.Peak.Node, 60))
-	default:
-		g.add("peak activations", atLeast+dimBytes(*t.PeakActivationBytes), "")
-	}
+	memoryRows(g, a, atLeast)
 	g.add("traffic read", atLeast+dimBytes(t.BytesRead), "")
 	g.add("traffic written", atLeast+dimBytes(t.BytesWritten), "")
 	g.add("nodes executed", fmt.Sprint(t.Nodes), coverageText(sum.Coverage))
@@ -105,6 +98,9 @@ func coverageText(c analyzer.CoverageSummary) string {
 
 func rowsGrid(a analyzed, o analyzeOptions) *grid {
 	gs := topGroups(groups(a.report, o.by), o.top)
+	if o.by == "scope" && o.top == 0 {
+		gs = scopeTree(gs).rows(o.depth)
+	}
 	g := &grid{columns: []column{{title: o.by, max: 60}}}
 	if o.by == "node" {
 		g.columns = append(g.columns, column{title: "op"}, column{title: "output", max: 40})
@@ -179,10 +175,19 @@ func footnotes(s streams, a analyzed) error {
 		}
 		seen[d.Code]++
 	}
-	if len(seen) == 0 {
+	advice := ""
+	if p := a.summary.Peak; p != nil {
+		advice = p.Suggestion
+	}
+	if len(seen) == 0 && advice == "" {
 		return nil
 	}
 	fmt.Fprintln(s.out)
+	if advice != "" {
+		if _, err := fmt.Fprintf(s.out, "advice: %s\n", advice); err != nil {
+			return err
+		}
+	}
 	shown := map[string]int{}
 	for _, d := range a.summary.Diagnostics {
 		if seen[d.Code] == 0 {
