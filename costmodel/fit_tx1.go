@@ -247,8 +247,10 @@ func (f *PaperFit) fits(pts []paperPoint, forms []paperForm, coef [][]float64, l
 	}
 	time = specs.Fit{Measure: specs.MeasureTime, Form: FormTorch7, Runtime: string(Torch7), Precision: specs.FP32,
 		Groups: map[string]specs.Group{
-			torch7Group: {Terms: terms(0, names, units), Samples: len(pts)},
-			opsGroup:    {Terms: terms(1, []string{"fixed_s", "s_per_op"}, []string{"s", "s/op"}), Samples: len(pts), Score: &specs.Score{MAPE: rounded(f.OpsMAPE), HeldOutMAPE: rounded(f.OpsHeldOut)}},
+			torch7Group: {Terms: terms(0, names, units), Samples: len(pts), Domain: map[string]specs.Range{
+				domainBatch: rangeOf(pts, func(p *paperPoint) float64 { return float64(p.Batch) }),
+				domainMACs:  rangeOf(pts, func(p *paperPoint) float64 { return p.ops / 2 })}},
+			opsGroup: {Terms: terms(1, []string{"fixed_s", "s_per_op"}, []string{"s", "s/op"}), Samples: len(pts), Score: &specs.Score{MAPE: rounded(f.OpsMAPE), HeldOutMAPE: rounded(f.OpsHeldOut)}},
 		},
 		Residuals: residualsOf(pts, func(p *paperPoint) float64 { return math.Log(p.MeasuredS / p.HeldOutS) }),
 		Score:     &specs.Score{MAPE: rounded(f.TimeMAPE), HeldOutMAPE: rounded(f.TimeHeldOut), HeldOutCount: len(pts), HeldOut: "each network by a fit to the other thirteen"},
@@ -270,6 +272,16 @@ func (f *PaperFit) fits(pts []paperPoint, forms []paperForm, coef [][]float64, l
 		Notes:     []string{"made by FitPaper from the 82 points of Figure 4, power above idle; errors at the predicted times"},
 	}
 	return time, power
+}
+
+// rangeOf is the range of a feature among the points.
+func rangeOf(pts []paperPoint, of func(*paperPoint) float64) specs.Range {
+	r := specs.Range{Min: math.Inf(1), Max: math.Inf(-1)}
+	for i := range pts {
+		v := of(&pts[i])
+		r.Min, r.Max = math.Min(r.Min, v), math.Max(r.Max, v)
+	}
+	return r
 }
 
 // jackknife is the standard error of coefficient j over the fits with one network left out.

@@ -1,6 +1,8 @@
 package costmodel
 
 import (
+	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -17,6 +19,29 @@ func residualInterval(r *specs.Residuals) (low, high float64) {
 	}
 	tail := (1 - IntervalLevel) / 2
 	return math.Exp(math.Min(0, r.Quantile(tail))), math.Exp(math.Max(0, r.Quantile(1-tail)))
+}
+
+// The features of a whole inference whose range among its samples a fit may state in the domain of a group.
+const (
+	domainBatch = "network_batch"
+	domainMACs  = "network_macs"
+)
+
+// extrapolation says in which way an inference lies outside of what the fit's samples covered; "" where it does not.
+func extrapolation(f *specs.Fit, batch, macs float64) string {
+	if f == nil {
+		return ""
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Groups)) {
+		d := f.Groups[name].Domain
+		if r, ok := d[domainBatch]; ok && (batch < r.Min || batch > r.Max) {
+			return fmt.Sprintf("batch %g is outside of the fit's samples, %g to %g", batch, r.Min, r.Max)
+		}
+		if r, ok := d[domainMACs]; ok && (macs < r.Min || macs > r.Max) {
+			return fmt.Sprintf("%.3g MACs are outside of the fit's samples, %.3g to %.3g", macs, r.Min, r.Max)
+		}
+	}
+	return ""
 }
 
 // missingFactor bounds a kernel without a time model: what is known of it (its overhead and the bytes of known size) may

@@ -236,6 +236,17 @@ func TestSweepMatchesBinding(t *testing.T) {
 	}
 }
 
+// TestExtrapolation: outside of the samples of a fit the prediction says so.
+func TestExtrapolation(t *testing.T) {
+	r := zooReport(t, "resnet50")
+	if p := predict(t, r, tx1(t), Options{Batch: 64}); hasCode(p, CodeExtrapolation) {
+		t.Errorf("batch 64 is within the samples: %v", p.Diagnostics)
+	}
+	if p := predict(t, r, tx1(t), Options{Batch: 65}); !hasCode(p, CodeExtrapolation) {
+		t.Error("batch 65 is beyond the samples, and nothing says so")
+	}
+}
+
 func TestEnergyPerDay(t *testing.T) {
 	p := &Prediction{Batch: 1, ThroughputPS: 10, EnergyJ: 2, EnergyPerSampleJ: 2, IdleW: 4}
 	if j, ok := p.EnergyPerDay(5); !ok || j != 86400*(5*2+0.5*4) {

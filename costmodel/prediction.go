@@ -285,6 +285,10 @@ func (p *Predictor) compare(out *Prediction, s *scratch) {
 	for i := range s.loads {
 		ops += s.loads[i].Times * 2 * s.loads[i].MACs
 	}
+	if text := extrapolation(p.fit, float64(out.Batch), ops/2); text != "" {
+		out.Diagnostics = append(out.Diagnostics, analyzer.Diagnostic{Severity: analyzer.SeverityWarning, Code: CodeExtrapolation,
+			Message: text + "; the interval does not cover that"})
+	}
 	out.Baselines.Ops.LatencyS = p.ops(ops)
 	out.Baselines.Roofline.LatencyS = roofline(p.Device, s.loads, p.share)
 }
