@@ -124,7 +124,7 @@ func (g *graph) foldIntoConv(conv, next *gnode) {
 		conv.work.Vector = conv.work.Vector.Add(elements(conv.out[0]))
 	}
 	conv.fold(next)
-	g.moveOutput(next, 0, conv, 0)
+	g.handOver(next, 0, conv, 0)
 	g.remove(next)
 }
 

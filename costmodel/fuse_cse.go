@@ -19,35 +19,54 @@ import (
 func mergeDuplicates(g *graph) bool {
 	var h maphash.Hash
 	h.SetSeed(cseSeed)
-	first := make(map[uint64]*gnode, len(g.nodes))
+	first := make(map[uint64]*gnode)
 	changed := false
+	add := func(n *gnode) {
+		key := g.hash(&h, n)
+		n.alike, first[key] = first[key], n
+	}
 	for _, n := range g.topological() {
-		if n.dead || len(n.captured) > 0 || n.rule != nil && (n.rule.Volatile || n.rule.Class == op.ControlFlow) ||
+		n.alike = nil
+		if n.dead || !shares(n) || len(n.captured) > 0 || n.rule != nil && (n.rule.Volatile || n.rule.Class == op.ControlFlow) ||
 			n.is("DequantizeLinear") || len(n.in) == 0 {
 			continue
 		}
-		key := g.hash(&h, n)
-		m := first[key]
+		m := first[g.hash(&h, n)]
 		for m != nil && !g.same(n, m) {
 			m = m.alike
 		}
 		if m == nil {
-			n.alike = first[key]
-			first[key] = n
+			add(n)
 			continue
 		}
 		if slices.ContainsFunc(n.out, func(t *tensor) bool { return t != nil && t.output }) {
 			continue
 		}
 		for i, t := range n.out {
-			if t != nil {
-				g.redirect(t, m.out[i])
+			if t == nil {
+				continue
 			}
+			for _, u := range m.out[i].uses { // they have company now
+				if u.arg == 0 && len(m.out[i].uses) == 1 {
+					add(u.node)
+				}
+			}
+			g.redirect(t, m.out[i])
 		}
 		g.remove(n)
 		changed = true
 	}
 	return changed
+}
+
+// shares reports whether another node reads the same activations as n; a duplicate does.
+func shares(n *gnode) bool {
+	for _, t := range n.in {
+		if t != nil && !t.isConst() {
+			return len(t.uses) > 1
+		}
+	}
+	return true
 }
 
 var cseSeed = maphash.MakeSeed() // only decides which buckets are compared, never the outcome
@@ -78,12 +97,12 @@ func (g *graph) identity(t *tensor) ident {
 		return ident{id: -1}
 	}
 	if !t.isConst() {
-		return ident{id: t.val.ID}
+		return ident{id: t.val.ID + 1}
 	}
-	if id, ok := g.idents[t]; ok {
-		return id
+	if t.ident != (ident{}) {
+		return t.ident
 	}
-	id := ident{id: t.val.ID}
+	id := ident{id: t.val.ID + 1}
 	if n, ok := t.val.Elements(); ok {
 		if c, ok := n.Value(); ok && c > 0 && c <= shareLimit {
 			if v := floats(t.val); v != nil {
@@ -102,10 +121,7 @@ func (g *graph) identity(t *tensor) ident {
 			id = ident{-3, g.origins.of(t.val.Name, 0)}
 		}
 	}
-	if g.idents == nil {
-		g.idents = make(map[*tensor]ident)
-	}
-	g.idents[t] = id
+	t.ident = id
 	return id
 }
 

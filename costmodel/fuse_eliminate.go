@@ -170,7 +170,7 @@ func foldReciprocal(g *graph, n *gnode) bool {
 	g.setInput(n, 0, y)
 	g.setInput(n, 1, x)
 	n.fold(m)
-	g.moveOutput(m, 0, n, 0)
+	g.handOver(m, 0, n, 0)
 	g.remove(m)
 	return true
 }

@@ -149,7 +149,7 @@ func fullName(o string) string {
 	return o
 }
 
-// splitName is the inverse of gnode.full.
+// splitName is the inverse of keyOf.
 func splitName(full string) (domain, opType string) {
 	if i := strings.LastIndexByte(full, '.'); i >= 0 {
 		return full[:i], full[i+1:]
@@ -197,7 +197,7 @@ func (m *match) closed() bool {
 }
 
 func (p *pattern) node(n *gnode, m *match) bool {
-	if n == nil || n.dead || !slices.Contains(p.ops, n.full()) || len(n.in) < len(p.args) {
+	if n == nil || n.dead || !slices.Contains(p.ops, n.key) || len(n.in) < len(p.args) {
 		return false
 	}
 	if slices.Contains(m.nodes, n) {
@@ -336,14 +336,16 @@ type fusion struct {
 // fusions is a table ready for use.
 type fusions []struct {
 	fusion
-	c      compiled
-	inputs []string
+	c              compiled
+	inputs         []string
+	domain, opType string
 }
 
 func compileFusions(rows ...fusion) fusions {
 	fs := make(fusions, len(rows))
 	for i, r := range rows {
 		fs[i].fusion, fs[i].c, fs[i].inputs = r, compile(r.pattern), strings.Fields(r.inputs)
+		fs[i].domain, fs[i].opType = splitName(fullName(r.op))
 		for _, in := range fs[i].inputs {
 			if !slices.Contains(fs[i].c.names, in) {
 				panic(fmt.Sprintf("costmodel: fusion %q has no name %q", r.name, in))
@@ -364,22 +366,20 @@ func (fs fusions) anchors() []string {
 
 // apply tries the rows on n and reports whether one matched.
 func (fs fusions) apply(g *graph, n *gnode, m *match) bool {
-	full := n.full()
 	for i := range fs {
 		f := &fs[i]
-		if !slices.Contains(f.c.root.ops, full) || !f.c.find(n, m) || f.when != nil && !f.when(g, f.c, m) {
+		if !slices.Contains(f.c.root.ops, n.key) || !f.c.find(n, m) || f.when != nil && !f.when(g, f.c, m) {
 			continue
 		}
-		domain, opType := splitName(fullName(f.op))
-		name := opType
+		name := f.opType
 		if f.nodeName != nil {
 			name = f.nodeName(m)
 		}
-		in := make([]*tensor, len(f.inputs))
+		in := g.newList(len(f.inputs))
 		for i, name := range f.inputs {
 			in[i] = f.c.value(m, name)
 		}
-		fused := g.add(opType, domain, name, in...)
+		fused := g.add(f.opType, f.domain, name, in...)
 		if f.then != nil {
 			f.then(g, fused, m)
 		}
@@ -413,7 +413,7 @@ func (g *graph) merge(fused *gnode, nodes ...*gnode) {
 	root := nodes[0]
 	for i := range root.out {
 		if root.out[i] != nil {
-			g.moveOutput(root, i, fused, i)
+			g.handOver(root, i, fused, i)
 		}
 	}
 	for _, n := range nodes {

@@ -30,7 +30,7 @@ func fuseGemmSum(g *graph, n *gnode) bool {
 	g.setInput(n, 2, other)
 	n.setAttr(onnx.Attribute{Name: "beta", Type: onnx.AttrFloat, F: 1})
 	n.absorb(sum)
-	g.moveOutput(sum, 0, n, 0)
+	g.handOver(sum, 0, n, 0)
 	g.remove(sum)
 	return true
 }
@@ -63,7 +63,7 @@ func fuseGemmTranspose(g *graph, n *gnode) bool {
 	n.setInt("transA", 1-tb)
 	n.setInt("transB", 1-ta)
 	n.fold(next)
-	g.moveOutput(next, 0, n, 0)
+	g.handOver(next, 0, n, 0)
 	g.remove(next)
 	return true
 }
@@ -94,7 +94,7 @@ func fuseMatMulBatchNorm(g *graph, n *gnode) bool {
 	gemm.origin = n.origin
 	gemm.fold(bn)
 	gemm.work.Vector = gemm.work.Vector.Add(elements(n.out[0]))
-	g.moveOutput(bn, 0, gemm, 0)
+	g.handOver(bn, 0, gemm, 0)
 	g.remove(n)
 	g.remove(bn)
 	return true
@@ -166,7 +166,7 @@ func (g *graph) gemmFrom(n, add *gnode, bias *tensor, reshape bool) {
 	gemm.absorb(add)
 	gemm.origin = n.origin
 	if !reshape {
-		g.moveOutput(add, 0, gemm, 0)
+		g.handOver(add, 0, gemm, 0)
 	} else {
 		k, cols := a.val.Shape[len(a.val.Shape)-1], b.val.Shape[1]
 		rows := op.Shape(a.val.Shape[:len(a.val.Shape)-1]).Elements()
@@ -175,7 +175,7 @@ func (g *graph) gemmFrom(n, add *gnode, bias *tensor, reshape bool) {
 		g.setInput(gemm, 0, flat.out[0])
 		g.addOutput(gemm, g.newTensor(n.out[0].val.Name+"_flat", n.out[0].val, op.Shape{rows, cols}))
 		back := g.add("Reshape", "", "gemm_output_reshape", gemm.out[0], g.shapeConst(-1))
-		g.moveOutput(add, 0, back, 0)
+		g.handOver(add, 0, back, 0)
 	}
 	g.remove(n)
 	g.remove(add)
@@ -196,7 +196,7 @@ func (g *graph) shapeConst(v ...int64) *tensor {
 func fuseMatMulTranspose(g *graph) bool {
 	changed := false
 	for _, n := range g.topological() {
-		if n.dead || n.full() != "MatMul" && n.full() != domainMS+".FusedMatMul" || len(n.in) != 2 ||
+		if n.dead || n.key != "MatMul" && n.key != domainMS+".FusedMatMul" || len(n.in) != 2 ||
 			n.in[0].val.DType != onnx.Float32 && n.in[0].val.DType != onnx.Float16 && n.in[0].val.DType != onnx.Float64 {
 			continue
 		}
@@ -262,7 +262,7 @@ func swapsLastTwo(t *gnode) bool {
 func fuseMatMulScale(g *graph) bool {
 	changed := false
 	for _, n := range g.topological() {
-		if n.dead || n.full() != "MatMul" && n.full() != domainMS+".FusedMatMul" || n.in[0].val.DType != onnx.Float32 {
+		if n.dead || n.key != "MatMul" && n.key != domainMS+".FusedMatMul" || n.in[0].val.DType != onnx.Float32 {
 			continue
 		}
 		scales := g.scalesAround(n)

@@ -35,10 +35,11 @@ type graph struct {
 	// declared are the shapes that the file gives for values inside the graph; nil without any.
 	declared map[string]*onnx.Type
 	origins  *origins // nil where names do not tell
-	idents   map[*tensor]ident
 
 	nodeSlab   []gnode
 	tensorSlab []tensor
+	valueSlab  []op.Value
+	list       []*tensor
 	nextID     int
 }
 
@@ -47,6 +48,7 @@ type gnode struct {
 	index   int // position: nodes of the file first, added ones in the order of their making
 	op      string
 	domain  string
+	key     string // operator with its domain
 	name    string
 	rule    *op.Rule         // of the operator that decides its kind; nil where it has none
 	proto   *onnx.Node       // attributes, unless overridden; nil for added nodes
@@ -75,6 +77,9 @@ type tensor struct {
 	output bool    // of the graph
 	seen   extents // see graph.extents
 	epoch  uint32  // of the graph when seen was found
+	ident  ident   // see graph.identity; zero while it is not known
+	packed *packedTensor
+	cut    bool // made by a ReorderOutput of the packer
 }
 
 // use is one argument of one node; arg is -1 where a body of the node captures the value.
@@ -102,12 +107,30 @@ func (t *tensor) rank() int {
 // is reports whether n is a standard operator with one of the names.
 func (n *gnode) is(ops ...string) bool { return n.domain == "" && slices.Contains(ops, n.op) }
 
-// full is the operator with its domain.
-func (n *gnode) full() string {
-	if n.domain == "" {
-		return n.op
+// keys are the full names of operators that runtimes add, so that making them allocates nothing.
+var keys = func() map[[2]string]string {
+	m := map[[2]string]string{}
+	for domain, ops := range map[string][]string{
+		domainMS: {"FusedConv", "FusedGemm", "FusedMatMul", "Gelu", "QuickGelu", "BiasGelu", "FastGelu", "SkipLayerNormalization"},
+		domainNCHWc: {"Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Upsample", "ReorderInput",
+			"ReorderOutput"},
+	} {
+		for _, o := range ops {
+			m[[2]string{domain, o}] = domain + "." + o
+		}
 	}
-	return n.domain + "." + n.op
+	return m
+}()
+
+// keyOf is an operator with its domain.
+func keyOf(opType, domain string) string {
+	if domain == "" {
+		return opType
+	}
+	if k, ok := keys[[2]string{domain, opType}]; ok {
+		return k
+	}
+	return domain + "." + opType
 }
 
 // arg returns input i, nil where it is absent.
@@ -206,34 +229,34 @@ func newGraph(r *analyzer.Report, nodes []*analyzer.Node, outputs []*op.Value) *
 		g.nextID = max(g.nextID, v.ID+1)
 	}
 	g.tensors = make([]*tensor, g.nextID)
-	g.nodes = make([]*gnode, 0, len(nodes)+len(nodes)/4)
+	g.nodes = make([]*gnode, 0, len(nodes)+len(nodes)/2)
 	g.nodeSlab = make([]gnode, 0, len(nodes))
 	g.tensorSlab = make([]tensor, 0, args)
-	lists := make([]*tensor, 0, args)
-	list := func(vs []*op.Value) []*tensor {
-		at := len(lists)
-		for _, v := range vs {
-			lists = append(lists, g.tensorOf(v))
-		}
-		return lists[at:len(lists):len(lists)]
-	}
-	for _, n := range nodes {
+	g.list = make([]*tensor, 0, 2*args)
+	uses := make([]use, args)
+	src := make([]*analyzer.Node, len(nodes))
+	copy(src, nodes)
+	for i, n := range nodes {
 		domain := n.Proto.Domain
 		if domain == "ai.onnx" {
 			domain = ""
 		}
 		m := g.newNode(n.Proto.OpType, domain, n.Name)
 		m.rule, m.proto, m.origin, m.work = n.Rule, n.Proto, n, n.Work
-		m.src = []*analyzer.Node{n}
-		m.in, m.out = list(n.Inputs), list(n.Outputs)
-		for i, t := range m.in {
-			if t != nil {
+		m.src = src[i : i+1 : i+1]
+		m.in, m.out = g.newList(len(n.Inputs)), g.newList(len(n.Outputs))
+		for i, v := range n.Inputs {
+			if t := g.tensorOf(v); t != nil {
+				m.in[i] = t
+				if cap(t.uses) == 0 { // most tensors have one reader
+					t.uses, uses = uses[:0:1], uses[1:]
+				}
 				t.uses = append(t.uses, use{m, i})
 			}
 		}
-		for i, t := range m.out {
-			if t != nil {
-				t.from, t.slot = m, i
+		for i, v := range n.Outputs {
+			if t := g.tensorOf(v); t != nil {
+				m.out[i], t.from, t.slot = t, m, i
 			}
 		}
 		if len(n.Bodies) > 0 {
@@ -356,11 +379,25 @@ func (g *graph) allocTensor() *tensor {
 
 // newTensor makes a tensor that the report does not have.
 func (g *graph) newTensor(name string, like *op.Value, shape op.Shape) *tensor {
+	if len(g.valueSlab) == cap(g.valueSlab) {
+		g.valueSlab = make([]op.Value, 0, 32)
+	}
+	g.valueSlab = append(g.valueSlab, op.Value{Name: name, Kind: onnx.KindTensor, DType: like.DType,
+		Ranked: shape != nil || like.Ranked && len(like.Shape) == 0, Shape: shape, ID: g.nextID})
 	t := g.allocTensor()
-	t.val = &op.Value{Name: name, Kind: onnx.KindTensor, DType: like.DType, Ranked: shape != nil || like.Ranked && len(like.Shape) == 0,
-		Shape: shape, ID: g.nextID}
+	t.val = &g.valueSlab[len(g.valueSlab)-1]
 	g.nextID++
 	return t
+}
+
+// newList returns n absent tensors.
+func (g *graph) newList(n int) []*tensor {
+	if len(g.list)+n > cap(g.list) {
+		g.list = make([]*tensor, 0, max(n, 128))
+	}
+	at := len(g.list)
+	g.list = g.list[:at+n]
+	return g.list[at : at+n : at+n]
 }
 
 // newConst makes a constant that the runtime computes from v before the first run.
@@ -374,10 +411,11 @@ func (g *graph) newNode(opType, domain, name string) *gnode {
 	if len(g.nodeSlab) == cap(g.nodeSlab) {
 		g.nodeSlab = make([]gnode, 0, 64)
 	}
-	g.nodeSlab = append(g.nodeSlab, gnode{index: len(g.nodes), op: opType, domain: domain, name: name, layout: LayoutNCHW})
+	g.nodeSlab = append(g.nodeSlab, gnode{index: len(g.nodes), op: opType, domain: domain, key: keyOf(opType, domain),
+		name: name, layout: LayoutNCHW})
 	n := &g.nodeSlab[len(g.nodeSlab)-1]
 	g.nodes = append(g.nodes, n)
-	g.live[n.full()]++
+	g.live[n.key]++
 	g.ordered = nil
 	return n
 }
@@ -386,7 +424,8 @@ func (g *graph) newNode(opType, domain, name string) *gnode {
 func (g *graph) add(opType, domain, name string, in ...*tensor) *gnode {
 	n := g.newNode(opType, domain, name)
 	n.rule = op.Lookup(domain, opType, g.opset)
-	n.in = slices.Clone(in)
+	n.in = g.newList(len(in))
+	copy(n.in, in)
 	for i, t := range n.in {
 		if t != nil {
 			t.uses = append(t.uses, use{n, i})
@@ -398,14 +437,17 @@ func (g *graph) add(opType, domain, name string, in ...*tensor) *gnode {
 // output gives n a further output.
 func (g *graph) addOutput(n *gnode, t *tensor) {
 	t.from, t.slot = n, len(n.out)
+	if cap(n.out) == 0 {
+		n.out = g.newList(1)[:0]
+	}
 	n.out = append(n.out, t)
 }
 
 // setOp gives n another operator.
 func (g *graph) setOp(n *gnode, opType, domain string) {
-	g.live[n.full()]--
-	n.op, n.domain = opType, domain
-	g.live[n.full()]++
+	g.live[n.key]--
+	n.op, n.domain, n.key = opType, domain, keyOf(opType, domain)
+	g.live[n.key]++
 }
 
 func (t *tensor) dropUse(n *gnode, arg int) {
@@ -457,6 +499,20 @@ func (g *graph) moveOutput(from *gnode, i int, to *gnode, j int) {
 	g.ordered = nil
 }
 
+// handOver makes output i of from output j of to, which takes its place; from is left without.
+func (g *graph) handOver(from *gnode, i int, to *gnode, j int) {
+	t := from.out[i]
+	from.out[i] = nil
+	if len(to.out) <= j {
+		out := g.newList(j + 1)
+		copy(out, to.out)
+		to.out = out
+	}
+	to.out[j] = t
+	t.from, t.slot = to, j
+	g.ordered = nil
+}
+
 // remove takes n out of the graph. Its sources become free unless another node has taken them over.
 func (g *graph) remove(n *gnode) {
 	for i, t := range n.in {
@@ -468,7 +524,7 @@ func (g *graph) remove(n *gnode) {
 		t.dropUse(n, -1)
 	}
 	n.dead = true
-	g.live[n.full()]--
+	g.live[n.key]--
 	g.free = append(g.free, n.src...)
 	n.src = nil
 	g.ordered = nil
@@ -476,20 +532,26 @@ func (g *graph) remove(n *gnode) {
 
 // absorb makes n do the work of m, which the caller removes.
 func (n *gnode) absorb(m *gnode) {
-	n.src = append(n.src, m.src...)
-	m.src = nil
+	n.fold(m)
 	n.work = addWork(n.work, m.work)
 }
 
 // fold makes n stand for m too, whose work went into constants before the first run.
 func (n *gnode) fold(m *gnode) {
+	if len(n.src) == 0 {
+		n.src, m.src = m.src, nil
+		return
+	}
 	n.src = append(n.src, m.src...)
 	m.src = nil
 }
 
 func addWork(a, b op.Work) op.Work {
 	a.MACs, a.Vector, a.Special = a.MACs.Add(b.MACs), a.Vector.Add(b.Vector), a.Special.Add(b.Special)
-	if len(b.Contraction) > 0 {
+	switch {
+	case len(a.Contraction) == 0:
+		a.Contraction = b.Contraction
+	case len(b.Contraction) > 0:
 		a.Contraction = append(slices.Clip(a.Contraction), b.Contraction...)
 	}
 	return a

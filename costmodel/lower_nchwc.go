@@ -19,11 +19,10 @@ const (
 // the reorders at the boundaries. (ONNX Runtime: NchwcTransformer; level 3, float32, two spatial axes.)
 type packer struct {
 	*graph
-	packed    map[*tensor]*packedTensor // by the original tensor
-	order     []*tensor                 // its keys, as they came
-	reordered map[*tensor]*tensor       // inputs that are packed already
+	order     []*tensor           // those with a packed form, as they came
+	reordered map[*tensor]*tensor // inputs that are packed already
 	weights   map[packedWeight]*tensor
-	cut       map[*tensor]bool // made by a ReorderOutput of the packer
+	slab      []packedTensor
 	// The last Transpose from channels-last that only one node reads: a ReorderInput can do its work.
 	fromNHWC *gnode
 }
@@ -60,8 +59,7 @@ func roundUp(v int64) int64 { return (v + nchwcBlock - 1) / nchwcBlock * nchwcBl
 
 // packChannels runs the layout transformation.
 func packChannels(g *graph) bool {
-	p := &packer{graph: g, packed: map[*tensor]*packedTensor{}, reordered: map[*tensor]*tensor{},
-		weights: map[packedWeight]*tensor{}, cut: map[*tensor]bool{}}
+	p := &packer{graph: g, reordered: map[*tensor]*tensor{}, weights: map[packedWeight]*tensor{}}
 	for _, n := range g.topological() {
 		if n.dead {
 			continue
@@ -83,7 +81,7 @@ func (p *packer) transform(n *gnode) {
 		}
 	}
 	switch {
-	case n.is("Conv") || n.full() == domainMS+".FusedConv":
+	case n.is("Conv") || n.key == domainMS+".FusedConv":
 		p.conv(n)
 		return
 	case n.is("MaxPool", "AveragePool"):
@@ -92,7 +90,7 @@ func (p *packer) transform(n *gnode) {
 	case n.domain != "" && n.domain != domainMS || len(n.in) == 0 || !p.allCut(n):
 		return
 	}
-	switch n.full() {
+	switch n.key {
 	case "Add", "Sum":
 		p.binary(n, true)
 	case "Mul":
@@ -119,7 +117,7 @@ func (p *packer) transform(n *gnode) {
 // allCut reports whether no operand is made by a node outside of the packed region.
 func (p *packer) allCut(n *gnode) bool {
 	for _, t := range n.in {
-		if t != nil && t.from != nil && p.packed[t] == nil && !p.cut[t] {
+		if t != nil && t.from != nil && t.packed == nil && !t.cut {
 			return false
 		}
 	}
@@ -147,13 +145,23 @@ func (p *packer) take(t *tensor, n *gnode, channels int64, tr track) {
 	n.out = n.out[:0]
 	p.addOutput(n, b)
 	t.from = nil
-	p.packed[t] = &packedTensor{node: n, tensor: b, uses: uses, channels: channels, track: tr}
+	p.note(t, packedTensor{node: n, tensor: b, uses: uses, channels: channels, track: tr})
+}
+
+// note records the packed form of t.
+func (p *packer) note(t *tensor, b packedTensor) {
+	if len(p.slab) == cap(p.slab) {
+		p.slab = make([]packedTensor, 0, 64)
+	}
+	p.slab = append(p.slab, b)
+	t.packed = &p.slab[len(p.slab)-1]
 	p.order = append(p.order, t)
 }
 
 // replace makes the packed node that stands for n.
 func (p *packer) replace(n *gnode, opType string, in ...*tensor) *gnode {
-	m := p.add(opType, domainNCHWc, n.out[0].val.Name+"_nchwc", in...)
+	name := n.out[0].val.Name + "_nchwc"
+	m := p.add(opType, domainNCHWc, name, in...)
 	m.proto, m.attrs, m.rule, m.origin, m.act, m.sum = n.proto, slices.Clone(n.attrs), n.rule, n.origin, n.act, n.sum
 	m.absorb(n)
 	return m
@@ -162,7 +170,7 @@ func (p *packer) replace(n *gnode, opType string, in ...*tensor) *gnode {
 // input gives node m its first operand in the packed layout, through a ReorderInput where needed. It returns the packed
 // operand, nil where it was reordered.
 func (p *packer) input(m *gnode, x *tensor) *packedTensor {
-	if b := p.packed[x]; b != nil {
+	if b := x.packed; b != nil {
 		p.setInput(m, 0, b.tensor)
 		return b
 	}
@@ -318,10 +326,10 @@ func (p *packer) pool(n *gnode) {
 func (p *packer) operands(n *gnode) []*packedTensor {
 	out := make([]*packedTensor, len(n.in))
 	for i, t := range n.in {
-		if t == nil || p.packed[t] == nil {
+		if t == nil || t.packed == nil {
 			return nil
 		}
-		out[i] = p.packed[t]
+		out[i] = t.packed
 	}
 	return out
 }
@@ -376,8 +384,7 @@ func (p *packer) fuse(n *gnode, y *tensor, b *packedTensor) {
 	n.out = nil
 	p.remove(n)
 	y.from = nil
-	p.packed[y] = &packedTensor{node: b.node, tensor: b.node.out[0], uses: uses, channels: b.channels, track: b.track}
-	p.order = append(p.order, y)
+	p.note(y, packedTensor{node: b.node, tensor: b.node.out[0], uses: uses, channels: b.channels, track: b.track})
 }
 
 // equalShapes reports whether all operands have provably the same extents.
@@ -423,7 +430,7 @@ func (p *packer) channelScale(n *gnode) bool {
 		return false
 	}
 	for i := range 2 {
-		b, c := p.packed[n.in[i]], n.in[1-i]
+		b, c := n.in[i].packed, n.in[1-i]
 		if b == nil || !c.isConst() || c.val.DType != onnx.Float32 {
 			continue
 		}
@@ -464,7 +471,7 @@ func (p *packer) concat(n *gnode) {
 // activation moves an element-wise function; a convolution that nothing else reads applies it itself where fuses says
 // that it can.
 func (p *packer) activation(n *gnode, fuses bool) {
-	b := p.packed[n.in[0]]
+	b := n.in[0].packed
 	if b == nil {
 		return
 	}
@@ -481,7 +488,7 @@ func (p *packer) activation(n *gnode, fuses bool) {
 
 // batchNorm turns a BatchNormalization of a packed tensor into a depthwise 1×1 convolution.
 func (p *packer) batchNorm(n *gnode) {
-	b := p.packed[n.in[0]]
+	b := n.in[0].packed
 	if b == nil || len(n.out) > 1 || !plainBatchNorm(n) {
 		return
 	}
@@ -498,7 +505,7 @@ func (p *packer) batchNorm(n *gnode) {
 
 // toNHWC lets the ReorderOutput write channels last.
 func (p *packer) toNHWC(n *gnode) {
-	b := p.packed[n.in[0]]
+	b := n.in[0].packed
 	if b == nil || !slices.Equal(n.intsAttr("perm"), []int64{0, 2, 3, 1}) {
 		return
 	}
@@ -507,8 +514,8 @@ func (p *packer) toNHWC(n *gnode) {
 	m.origin = n.origin
 	m.layout = LayoutNHWC
 	y := n.out[0]
-	p.moveOutput(n, 0, m, 0)
-	p.cut[y] = true
+	p.handOver(n, 0, m, 0)
+	y.cut = true
 	p.remove(n)
 }
 
@@ -521,7 +528,7 @@ func (p *packer) trackNHWC(n *gnode) {
 }
 
 func (p *packer) resize(n *gnode) {
-	b := p.packed[n.in[0]]
+	b := n.in[0].packed
 	if b == nil || !p.upsamples(n) {
 		return
 	}
@@ -587,7 +594,7 @@ func (p *packer) finish() bool {
 		if len(t.uses) == 0 && !t.output {
 			continue
 		}
-		b := p.packed[t]
+		b := t.packed
 		n := p.add("ReorderOutput", domainNCHWc, "ReorderOutput", b.node.out[0])
 		n.layout = LayoutNCHWc
 		p.addOutput(n, t)

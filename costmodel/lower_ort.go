@@ -39,6 +39,7 @@ var ortLevels = sync.OnceValue(func() []level {
 			{"TransposeOptimizer", []string{"Transpose"}, pushTransposes},
 		},
 		{
+			{"function inlining", []string{"CastLike", "HardSwish", "Mish", "Swish"}, expandFunctions},
 			{"Level2_RuleBasedTransformer", []string{"Gemm"}, ruleTable(map[string][]rewriteRule{"Gemm": {fuseGemmTranspose}}).run},
 			table("GemmActivationFusion", gemmActivationTable()),
 			table("ConvActivationFusion", convActivationTable()),
