@@ -17,6 +17,7 @@ import (
 //	  ,flow            written on one line
 //	  ,short           a value that is no mapping stands for this field alone;
 //	                   the path of this field is its parent's
+//	  ,single          for lists: a value that is no list stands for a list of it
 //	unit:"FLOP/s"      what a number counts, for messages
 //	range:">0"         or ">=0": which numbers are allowed
 //	dim:"energy"       for Quantity: the dimension it must have
@@ -76,6 +77,7 @@ type field struct {
 	required bool
 	flow     bool
 	short    bool
+	single   bool
 	unit     string
 	bounds   string
 	dim      Dimension
@@ -110,6 +112,8 @@ func fieldsOf(t reflect.Type) []field {
 				f.flow = true
 			case "short":
 				f.short = true
+			case "single":
+				f.single = true
 			default:
 				panic("specs: unknown tag option " + o + " on " + t.Name() + "." + sf.Name)
 			}
@@ -253,6 +257,12 @@ func (d *decoder) mapping(n *node, v reflect.Value, path string, f field) {
 }
 
 func (d *decoder) list(n *node, v reflect.Value, path string, f field) {
+	if f.single && n.kind != kindList {
+		e := reflect.New(v.Type().Elem()).Elem()
+		d.value(n, e, path, f)
+		v.Set(reflect.Append(v, e))
+		return
+	}
 	if n.kind != kindList {
 		d.add(n.pos, path, "want a list, have %s", n.describe())
 		return

@@ -78,26 +78,12 @@ func ParseDevice(data []byte, name string) (*Device, error) {
 	d := new(Device)
 	r, ok := decodeAs(DeviceSchemaID, name, data, d)
 	if ok {
-		d.validateBeyond(r)
+		r.beyond(d.validate)
 	}
 	if err := r.err(); err != nil {
 		return nil, err
 	}
 	return d, nil
-}
-
-// validateBeyond checks a decoded device some of whose values may have been
-// refused, leaving out what only follows from that.
-func (d *Device) validateBeyond(r *report) {
-	more := newReport(r.file)
-	more.pos = r.pos
-	d.validate(more)
-	refused := slices.Clone(r.errs)
-	for _, e := range more.errs {
-		if !slices.ContainsFunc(refused, func(f *Error) bool { return within(e.Path, f.Path) || within(f.Path, e.Path) }) {
-			r.add(position{e.Line, e.Column}, e.Path, "%s", e.Msg)
-		}
-	}
 }
 
 // within says whether the value at path is the one at outer or part of it. The
