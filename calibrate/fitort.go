@@ -267,29 +267,35 @@ func (d *ortDesign) searchCache(c costmodel.ORTCache) (costmodel.ORTCache, []flo
 // relative errors, with cache sizes chosen by the same measure; residuals, by group and in all, are those of points that
 // a fit had not seen.
 func FitORT(ctx context.Context, s *Samples, threads int) (*specs.Fit, error) {
-	all, err := Points(s)
+	points, err := Points(s)
 	if err != nil {
 		return nil, err
 	}
-	points := slices.DeleteFunc(all, func(p Point) bool { return p.Threads != threads })
+	f, _, err := fitORT(ctx, s, points, threads)
+	return f, err
+}
+
+// fitORT is FitORT, and what the microbenchmarks reached.
+func fitORT(ctx context.Context, s *Samples, all []Point, threads int) (*specs.Fit, reached, error) {
+	points := slices.DeleteFunc(slices.Clone(all), func(p Point) bool { return p.Threads != threads })
 	if len(points) < minFitPoints {
-		return nil, fmt.Errorf("%d microbenchmarks of %d threads, want at least %d", len(points), threads, minFitPoints)
+		return nil, reached{}, fmt.Errorf("%d microbenchmarks of %d threads, want at least %d", len(points), threads, minFitPoints)
 	}
 	d, err := lowerPoints(ctx, points)
 	if err != nil {
-		return nil, err
+		return nil, reached{}, err
 	}
 	cache, x, err := d.searchCache(cacheSizes(s))
 	if err != nil {
-		return nil, err
+		return nil, reached{}, err
 	}
 	x, residuals, weights, _, err := d.solve(x, nil)
 	if err != nil {
-		return nil, err
+		return nil, reached{}, err
 	}
 	held, err := d.crossValidate(x)
 	if err != nil {
-		return nil, err
+		return nil, reached{}, err
 	}
 	f := &specs.Fit{Measure: specs.MeasureTime, Form: costmodel.FormORTCPU, Runtime: string(costmodel.ORTCPU), Threads: threads,
 		Precision: specs.FP32, Groups: map[string]specs.Group{}, Samples: &specs.Samples{Count: len(points), Digest: s.Digest()}}
@@ -302,7 +308,8 @@ func FitORT(ctx context.Context, s *Samples, threads int) (*specs.Fit, error) {
 	if v, err := strconv.ParseFloat(s.Get("anchor-spread"), 64); err == nil && v > 0 {
 		f.Groups[costmodel.RunGroup].Terms["drift"] = specs.Coefficient{Value: v / 2, Unit: "1"}
 	}
-	return f, nil
+	best, err := d.reached(cache.Far)
+	return f, best, err
 }
 
 // minFitPoints is the number of microbenchmarks below which a fit says nothing: about five per class of the heavy ones.

@@ -7,9 +7,10 @@ import (
 )
 
 // convKeys are the parameters of a two-dimensional convolution: batch, channels, input extents, kernel, stride,
-// dilation, groups, whether Relu follows (act), whether the input is added to the result (sum), and how many of them
-// follow each other (depth). Channels alternate between cin and cout down the chain.
-var convKeys = []string{"n", "cin", "cout", "h", "w", "kh", "kw", "s", "dil", "g", "act", "sum", "depth"}
+// dilation, groups, whether Relu follows (act), whether the input is added to the result (sum), how many of them follow
+// each other (depth), and whether the last result is pooled in its own layout (end 0) or reduced in the plain one (end 1):
+// were it always the same, its cost could not be told from theirs. Channels alternate between cin and cout down the chain.
+var convKeys = []string{"n", "cin", "cout", "h", "w", "kh", "kw", "s", "dil", "g", "act", "sum", "depth", "end"}
 
 // convDraw proposes the shape of one convolution.
 type convDraw struct {
@@ -30,10 +31,16 @@ func convClass(name string, count int, lo, hi int64, propose func(*draw) convDra
 			if c.w == 0 {
 				c.w = max(1, c.h+d.pick(0, 0, 0, -1, 1, c.h/3))
 			}
-			return c.values()
+			return append(c.values(), d.pick(0, 1))
 		},
-		fits:  func(p micros) bool { return convFits(p, lo, hi) },
-		build: func(m *micro, p micros) *onnx.Model { return m.model(m.pooled(m.convChain(m.convInput(p), p))) },
+		fits: func(p micros) bool { return convFits(p, lo, hi) },
+		build: func(m *micro, p micros) *onnx.Model {
+			y := m.convChain(m.convInput(p), p)
+			if p["end"] == 0 {
+				y = m.pooled(y)
+			}
+			return m.model(y)
+		},
 	}
 }
 

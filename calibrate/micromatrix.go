@@ -57,6 +57,15 @@ var matrixClasses = []microClass{
 		},
 		fits: func(p micros) bool { return gemmFits(p, 2e6, 3.2e7) },
 	},
+	{ // between two runs, a stream of e thousand elements pushes the weights out as the rest of a network does
+		name: "gemvstream", keys: []string{"m", "k", "n", "e"}, count: 10,
+		draw: func(d *draw) []int64 { return []int64{1, d.log(500, 3000), d.log(500, 3000), d.log(100, 4000)} },
+		fits: func(p micros) bool { return gemmFits(p, 8e5, 5e6) && p["e"] >= 1 && p["e"] <= 1<<13 },
+		build: func(m *micro, p micros) *onnx.Model {
+			y := m.op("Gemm", []int64{1, p["n"]}, []arg{m.input(1, p["k"]), m.weight(p["k"], p["n"], p["k"]), m.weight(1, p["n"])}, attrInt("transB", 1))
+			return m.model(y, m.unary("Neg", m.input(1, 1000*p["e"])))
+		},
+	},
 	{
 		name: "gemm", keys: gemmKeys, count: 10, build: gemmBuild,
 		draw: func(d *draw) []int64 {

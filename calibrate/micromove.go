@@ -87,8 +87,14 @@ func moveClass(name string, count int, form func(m *micro, p micros) arg) microC
 	}
 }
 
-// perms are permutations of four axes: channels last and first, and the split of attention heads.
-var perms = [][]int64{{0, 2, 3, 1}, {0, 2, 1, 3}, {0, 1, 3, 2}}
+// perms are permutations of four axes: channels last, channels first, the split of attention heads, the transposed
+// matrix, and one that mixes all.
+var perms = [][]int64{{0, 2, 3, 1}, {0, 3, 1, 2}, {0, 2, 1, 3}, {0, 1, 3, 2}, {0, 3, 2, 1}}
+
+// flat makes a row of x, which keeps the runtime from moving a Transpose past what follows.
+func (m *micro) flat(x arg) arg {
+	return m.op("Reshape", []int64{1, x.elements()}, []arg{x, m.ints(1, x.elements())})
+}
 
 func permute(m *micro, x arg, perm []int64) arg {
 	dims := make([]int64, len(perm))
@@ -119,13 +125,22 @@ var moveClasses = []microClass{
 		start := (p["h"] + 1) / 2 * (1 - p["mode"]%2)
 		return m.op("Slice", []int64{1, p["c"], p["h"], p["w"]}, []arg{x, m.ints(start), m.ints(start + p["h"]*step), m.ints(2), m.ints(step)})
 	}),
-	moveClass("transpose", 10, func(m *micro, p micros) arg {
-		return permute(m, m.input(1, p["c"], p["h"], p["w"]), perms[p["mode"]])
-	}),
+	{
+		name: "transpose", keys: []string{"c", "h", "w", "mode"}, count: 18,
+		draw: func(d *draw) []int64 {
+			return []int64{d.log(3, 400), d.log(3, 120), d.log(3, 120), d.pick(0, 1, 2, 2, 3, 4)}
+		},
+		fits: func(p micros) bool {
+			return elementFits(p) && p["mode"] < int64(len(perms)) && p["c"]*p["h"]*p["w"] <= 1<<21 && p["c"]*p["h"]*p["w"] >= 1000
+		},
+		build: func(m *micro, p micros) *onnx.Model {
+			return m.model(m.flat(permute(m, m.input(1, p["c"], p["h"], p["w"]), perms[p["mode"]])))
+		},
+	},
 	moveClass("shuffle", 5, func(m *micro, p micros) arg {
 		x := m.input(1, 4*p["c"], p["h"], p["w"])
 		y := m.op("Reshape", []int64{1, 4, p["c"], p["h"] * p["w"]}, []arg{x, m.ints(1, 4, p["c"], p["h"]*p["w"])})
-		return permute(m, y, []int64{0, 2, 1, 3})
+		return m.flat(permute(m, y, []int64{0, 2, 1, 3}))
 	}),
 	moveClass("pad", 5, func(m *micro, p micros) arg {
 		x := m.input(1, p["c"], p["h"], p["w"])
@@ -204,7 +219,7 @@ var chainClasses = []microClass{
 		return m.op("Gemm", x.dims, []arg{x, m.weight(16, 16, 16), m.weight(1, 16)})
 	}, 1, 16),
 	chainClass("chaintranspose", func(m *micro, x arg, _ int64) arg {
-		return m.unary("Neg", permute(m, x, []int64{0, 2, 1, 3}))
+		return m.op("Reshape", x.dims, []arg{permute(m, x, []int64{0, 2, 1, 3}), m.ints(x.dims...)})
 	}, 1, 4, 4, 4),
 	chainClass("chainview", func(m *micro, x arg, i int64) arg {
 		dims := [][]int64{{1, 16}, {4, 4}}[i%2]

@@ -20,7 +20,7 @@ type MeasureOptions struct {
 // A Measurement is what was seen of one model at one batch size.
 type Measurement struct {
 	Model   string
-	Batch   int64 // 0 where the model was run as it is bound
+	Batch   int64 // leading dimension of the inputs
 	Threads int
 	Timing
 }
@@ -73,7 +73,7 @@ func measureTogether(ctx context.Context, lib *ort.Library, jobs []*Job, out []M
 	var at []int
 	for i := range out {
 		out[i].Name = out[i].Model
-		s, err := jobs[i].session(ctx, lib, ort.Options{Threads: o.Threads, Provider: o.Provider}, out[i].Batch, o.Rules.Seed)
+		s, batch, err := jobs[i].session(ctx, lib, ort.Options{Threads: o.Threads, Provider: o.Provider}, out[i].Batch, o.Rules.Seed)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -82,6 +82,7 @@ func measureTogether(ctx context.Context, lib *ort.Library, jobs []*Job, out []M
 			continue
 		}
 		defer s.Close()
+		out[i].Batch = batch
 		subjects = append(subjects, Subject{Name: out[i].Model, Run: s.Run})
 		at = append(at, i)
 	}

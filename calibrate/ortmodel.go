@@ -39,16 +39,14 @@ func (e *BatchError) Error() string {
 	return fmt.Sprintf("%s: batch %d: the leading dimension of its inputs is fixed at %d", e.Model, e.Batch, e.Fixed)
 }
 
-// bind is the report's binding with the leading dimension of the inputs set to batch; 0 leaves it.
-func (j *Job) bind(r *analyzer.Report, batch int64) (dim.Env, error) {
+// bind is the report's binding with the leading dimension of the inputs set to batch; 0 leaves it. The second result is
+// the leading dimension of the first input that has one.
+func (j *Job) bind(r *analyzer.Report, batch int64) (dim.Env, int64, error) {
 	env := dim.Env{}
 	for k, v := range r.Dims {
 		env[k] = v
 	}
-	if batch == 0 {
-		return env, nil
-	}
-	fixed, free := int64(0), false
+	fixed, leading := int64(0), []dim.Dim(nil)
 	for _, v := range r.Inputs {
 		if !v.Ranked || len(v.Shape) == 0 {
 			continue
@@ -57,14 +55,24 @@ func (j *Job) bind(r *analyzer.Report, batch int64) (dim.Env, error) {
 			fixed = max(fixed, n)
 			continue
 		}
+		leading = append(leading, v.Shape[0])
 		for _, s := range v.Shape[0].Symbols() {
-			env[s], free = batch, true
+			if batch > 0 {
+				env[s] = batch
+			}
 		}
 	}
-	if !free && fixed != batch {
-		return nil, &BatchError{j.Name, batch, fixed}
+	switch {
+	case len(leading) == 0 && batch > 0 && fixed != batch:
+		return nil, 0, &BatchError{j.Name, batch, fixed}
+	case len(leading) == 0:
+		return env, max(1, fixed), nil
 	}
-	return env, nil
+	n, err := leading[0].Eval(env)
+	if err != nil {
+		n = 1 // the inputs say which dimension has no value
+	}
+	return env, n, nil
 }
 
 // tensors makes what a job feeds, and places for the outputs whose size is known.
@@ -146,39 +154,39 @@ func tensorDims(v *op.Value, env dim.Env) ([]int64, error) {
 	return dims, nil
 }
 
-// session loads a job and runs it once, so that the runtime's objections come now.
-func (j *Job) session(ctx context.Context, lib *ort.Library, o ort.Options, batch int64, seed uint64) (*ort.Session, error) {
+// session loads a job and runs it once, so that the runtime's objections come now. It returns the batch size too.
+func (j *Job) session(ctx context.Context, lib *ort.Library, o ort.Options, batch int64, seed uint64) (*ort.Session, int64, error) {
 	r, err := analyzer.Analyze(ctx, j.Model, j.Options)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	env, err := j.bind(r, batch)
+	env, batch, err := j.bind(r, batch)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	in, out, err := j.tensors(r, env, seed)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	src, err := j.source()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := lib.CheckProvider(src, o, in, out); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	s, err := lib.NewSession(src, o)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err = s.Bind(in, out); err == nil {
 		err = s.Run()
 	}
 	if err != nil {
 		s.Close()
-		return nil, err
+		return nil, 0, err
 	}
-	return s, nil
+	return s, batch, nil
 }
 
 // source is the job as the runtime loads it.

@@ -216,5 +216,6 @@ func openMicro(ctx context.Context, lib *ort.Library, b Micro, o ort.Options, se
 	}
 	sample := b.Sample()
 	j := Job{Name: sample.Name(), Model: m}
-	return j.session(ctx, lib, o, 0, seed)
+	s, _, err := j.session(ctx, lib, o, 0, seed)
+	return s, err
 }

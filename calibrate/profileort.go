@@ -1,0 +1,164 @@
+package calibrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/specs"
+)
+
+// ProfileORT fits the samples of every thread count and makes a device of them. The figures of its data sheet part are
+// what the microbenchmarks reached, and say so: a baseline, not a vendor's statement. name is how --device finds it.
+func ProfileORT(ctx context.Context, s *Samples, name string) (*specs.Device, error) {
+	points, err := Points(s)
+	if err != nil {
+		return nil, err
+	}
+	var threads []int
+	for _, p := range points {
+		if !slices.Contains(threads, p.Threads) {
+			threads = append(threads, p.Threads)
+		}
+	}
+	if len(threads) == 0 {
+		return nil, errors.New("no samples of ONNX Runtime: their names begin with " + BackendORT)
+	}
+	slices.Sort(threads)
+	d, err := machineDevice(s, name)
+	if err != nil {
+		return nil, err
+	}
+	cores := d.Compute.Units.Value
+	var peak, bandwidth float64 // of one core, of the machine
+	for _, t := range threads {
+		f, rates, err := fitORT(ctx, s, points, t)
+		if err != nil {
+			return nil, err
+		}
+		if f.Conditions, err = conditionsOf(s); err != nil {
+			return nil, err
+		}
+		d.Fits = append(d.Fits, *f)
+		peak = math.Max(peak, rates.flops/float64(t))
+		bandwidth = math.Max(bandwidth, rates.bytes)
+	}
+	rate := specs.Rate{Figure: specs.Figure{Value: round3(peak * cores), Estimate: "the fastest microbenchmark, for all cores"},
+		Accumulate: specs.FP32, Path: specs.Vector}
+	d.Peak = map[specs.DType]specs.Rate{specs.FP32: rate}
+	d.PeakVector = map[specs.DType]specs.Rate{specs.FP32: rate}
+	d.Memory.BandwidthBytesPerS = specs.Figure{Value: round3(bandwidth), Estimate: "the fastest element-wise microbenchmark beyond the caches"}
+	if err := d.Validate(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// round3 keeps three digits: more would claim a precision that a maximum does not have.
+func round3(v float64) float64 {
+	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 2, 64), 64)
+	if err != nil {
+		return v
+	}
+	return r
+}
+
+// machineDevice is the device that the configuration of the samples describes.
+func machineDevice(s *Samples, name string) (*specs.Device, error) {
+	number := func(key string) float64 {
+		v, err := strconv.ParseFloat(s.Get(key), 64)
+		if err != nil || v < 0 {
+			return 0
+		}
+		return v
+	}
+	cores := number("cores")
+	if cores < 1 {
+		return nil, errors.New("samples: the configuration has no cores")
+	}
+	const stated = "as the operating system states it"
+	memory := specs.Figure{Value: number("memory-bytes"), Estimate: stated}
+	if memory.Value == 0 {
+		memory = specs.Figure{Value: 4 << 30, Estimate: "unknown to the system; a small machine's"}
+	}
+	d := &specs.Device{Schema: specs.DeviceSchemaID, Name: name, Title: s.Get("cpu"), Vendor: s.Get("vendor"), Class: specs.CPU,
+		Kind: specs.Calibrated, Mode: fmt.Sprintf("%.0f cores, ONNX Runtime %s, provider %s", cores, s.Get("onnxruntime"), s.Get("provider")),
+		Compute: specs.Compute{Units: specs.Figure{Value: cores, Estimate: stated}},
+		Memory:  specs.Memory{CapacityBytes: memory, Shared: true}}
+	for level := range 4 {
+		prefix := fmt.Sprintf("cache-l%d-", level+1)
+		size := number(prefix + "bytes")
+		if size == 0 {
+			continue
+		}
+		c := specs.Cache{Name: fmt.Sprintf("L%d", level+1), Scope: specs.PerUnit, CapacityBytes: specs.Figure{Value: size, Estimate: stated}}
+		if number(prefix+"shared") > 1 {
+			c.Scope = specs.PerDevice
+		}
+		d.Caches = append(d.Caches, c)
+	}
+	return d, nil
+}
+
+// conditionsOf is what the samples say of themselves.
+func conditionsOf(s *Samples) (*specs.Conditions, error) {
+	c := &specs.Conditions{Date: s.Get("date"), Host: strings.TrimSpace(s.Get("cpu") + ", " + s.Get("os")), Device: s.Get("provider"),
+		Libraries: map[string]string{}}
+	if v := s.Get("onnxruntime"); v != "" {
+		c.Libraries["onnxruntime"] = v
+	}
+	if text := s.Get("seed"); text != "" {
+		seed, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, fmt.Errorf("samples: seed %q: want a whole number", text)
+		}
+		c.Seed = seed
+	}
+	for _, key := range []string{"cpu-features", "governor", "load", "anchor-spread"} {
+		if v := s.Get(key); v != "" {
+			c.Notes = append(c.Notes, key+": "+v)
+		}
+	}
+	return c, nil
+}
+
+// reached is the best of a set of microbenchmarks.
+type reached struct {
+	flops float64 // FLOP/s of products
+	bytes float64 // B/s of kernels without products whose operands exceed the caches
+}
+
+func (d *ortDesign) reached(far float64) (reached, error) {
+	var r reached
+	for i, plan := range d.plans {
+		r.flops = math.Max(r.flops, d.ops[i]/d.b[i])
+		var moved, largest float64
+		for _, k := range plan.Kernels {
+			read, err := k.Read().Eval(plan.Report.Dims)
+			if err != nil {
+				return r, err
+			}
+			written, err := k.Written().Eval(plan.Report.Dims)
+			if err != nil {
+				return r, err
+			}
+			moved += float64(read + written)
+			largest = math.Max(largest, float64(read+written))
+			if k.Kind == costmodel.KindContraction {
+				moved = math.Inf(-1)
+			}
+		}
+		if largest > far {
+			r.bytes = math.Max(r.bytes, moved/d.b[i])
+		}
+	}
+	if r.bytes == 0 { // no microbenchmark left the caches: the fastest there is
+		r.bytes = 10e9
+	}
+	return r, nil
+}
