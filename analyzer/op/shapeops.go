@@ -2,7 +2,6 @@ package op
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
@@ -58,112 +57,6 @@ func sizeShape(c *Call) error {
 	return nil
 }
 
-// constantShape is Constant: the value is whichever attribute is present.
-func constantShape(c *Call) error {
-	out := c.Out[0]
-	for i := range c.Node.Attributes {
-		a := &c.Node.Attributes[i]
-		switch a.Name {
-		case "value":
-			if a.T == nil {
-				return c.Errorf("attribute value is %d, want a tensor", a.Type)
-			}
-			return out.setStored(a.T)
-		case "sparse_value":
-			if a.SparseTensor == nil || a.SparseTensor.Values == nil {
-				return c.Errorf("attribute sparse_value holds no values")
-			}
-			out.SetTensor(a.SparseTensor.Values.DType, Consts(a.SparseTensor.Dims...))
-			return nil
-		case "value_int":
-			out.SetTensor(onnx.Int64, Shape{})
-			out.Data = &Data{Nums: []Num{IntOf(a.I)}}
-			return nil
-		case "value_ints":
-			out.SetTensor(onnx.Int64, Consts(int64(len(a.Ints))))
-			out.Data = &Data{Nums: intNums(a.Ints)}
-			return nil
-		case "value_float":
-			out.SetTensor(onnx.Float32, Shape{})
-			out.Data = &Data{Nums: []Num{Float(float64(a.F))}}
-			return nil
-		case "value_floats":
-			out.SetTensor(onnx.Float32, Consts(int64(len(a.Floats))))
-			nums := make([]Num, len(a.Floats))
-			for i, f := range a.Floats {
-				nums[i] = Float(float64(f))
-			}
-			out.Data = &Data{Nums: nums}
-			return nil
-		case "value_string":
-			out.SetTensor(onnx.String, Shape{})
-			out.Data = &Data{Strs: []string{a.S}}
-			return nil
-		case "value_strings":
-			out.SetTensor(onnx.String, Consts(int64(len(a.Strings))))
-			out.Data = &Data{Strs: a.Strings}
-			return nil
-		}
-	}
-	return c.Errorf("no value attribute")
-}
-
-// setStored makes v the stored tensor t.
-func (v *Value) setStored(t *onnx.Tensor) error {
-	if _, err := t.Elements(); err != nil {
-		return err
-	}
-	v.SetTensor(t.DType, Consts(t.Dims...))
-	v.Tensor = t
-	return nil
-}
-
-// SetStored makes v the stored tensor t; the error names negative or overflowing dims.
-func (v *Value) SetStored(t *onnx.Tensor) error { return v.setStored(t) }
-
-func intNums(xs []int64) []Num {
-	nums := make([]Num, len(xs))
-	for i, x := range xs {
-		nums[i] = IntOf(x)
-	}
-	return nums
-}
-
-// constantOfShapeShape is ConstantOfShape: the input is the shape, the attribute value the one element.
-func constantOfShapeShape(c *Call) error {
-	s, known, err := c.targetShape(0, "shape")
-	if err != nil {
-		return err
-	}
-	dt := onnx.Float32
-	a := c.Node.Attr("value")
-	if a != nil && a.T != nil {
-		dt = a.T.DType
-	}
-	c.setOut(0, dt, s, known)
-	if !known || dt.IsFloat() && len(s) > 0 {
-		return nil // weights, not shape arithmetic
-	}
-	n, ok := s.Elements().Value()
-	if !ok || n > MaxElems {
-		return nil
-	}
-	fill := Float(0)
-	if a != nil && a.T != nil {
-		one := loadData(a.T)
-		if one == nil || len(one.Nums) != 1 {
-			return nil
-		}
-		fill = one.Nums[0]
-	}
-	nums := make([]Num, n)
-	for i := range nums {
-		nums[i] = fill
-	}
-	c.Out[0].Data = &Data{Nums: nums}
-	return nil
-}
-
 // targetShape reads input i as a shape. Single unknown entries become fresh extents; known is false where not even
 // the rank is known. Negative constants are an error.
 func (c *Call) targetShape(i int, hint string) (s Shape, known bool, err error) {
@@ -203,74 +96,6 @@ func identityShape(c *Call) error {
 		c.Out[0].Tensor = c.In[0].Tensor
 	}
 	return nil
-}
-
-// castShape is Cast: attribute to is the element type.
-func castShape(c *Call) error {
-	x, err := c.Want(0)
-	if err != nil {
-		return err
-	}
-	dt := onnx.DType(c.Int("to", 0))
-	if a := c.Node.Attr("to"); a != nil && a.Type == onnx.AttrString { // opsets 1 to 5 name the type
-		dt = legacyDTypes[a.S]
-	}
-	if !dt.Known() {
-		return c.Errorf("attribute to is %d, want an element type", c.Int("to", 0))
-	}
-	c.setOut(0, dt, x.Shape, x.Ranked)
-	return nil
-}
-
-var legacyDTypes = map[string]onnx.DType{"FLOAT": onnx.Float32, "UINT8": onnx.Uint8, "INT8": onnx.Int8,
-	"UINT16": onnx.Uint16, "INT16": onnx.Int16, "INT32": onnx.Int32, "INT64": onnx.Int64, "STRING": onnx.String,
-	"BOOL": onnx.Bool, "FLOAT16": onnx.Float16, "DOUBLE": onnx.Float64, "UINT32": onnx.Uint32, "UINT64": onnx.Uint64,
-	"COMPLEX64": onnx.Complex64, "COMPLEX128": onnx.Complex128}
-
-func castLikeShape(c *Call) error {
-	x, err := c.Want(0)
-	if err != nil {
-		return err
-	}
-	like, err := c.Want(1)
-	if err != nil {
-		return err
-	}
-	c.setOut(0, like.DType, x.Shape, x.Ranked)
-	return nil
-}
-
-func castFold(c *Call) {
-	x, out := c.In[0], c.Out[0]
-	if !x.mayHaveElems() || x.DType == onnx.String || out.DType == onnx.String {
-		return
-	}
-	nums := x.Elems()
-	if nums == nil {
-		return
-	}
-	conv := toFloat
-	switch {
-	case out.DType == onnx.Bool:
-		conv = toBool
-	case out.DType.IsInteger():
-		conv = toInt
-	case out.DType.Bits() < 16 || !out.DType.IsFloat():
-		return // the roundings and saturations of small floats decide no extent; complex numbers have no elements here
-	}
-	res := make([]Num, len(nums))
-	for i, n := range nums {
-		res[i] = roundTo(out.DType, conv(n))
-	}
-	out.Data = &Data{Nums: res}
-}
-
-// castWork: a conversion is one operation an element, nothing where the type stays.
-func castWork(c *Call) Work {
-	if c.In[0].DType == c.Out[0].DType {
-		return Work{}
-	}
-	return perElement(c.Out[0], 1, 0)
 }
 
 // sameElementType: a conversion to the type that the elements have.
@@ -568,69 +393,6 @@ func expandFold(c *Call) {
 		advance(idx, shape)
 	}
 	out.Data = &Data{Nums: res}
-}
-
-// rangeShape is Range: max(ceil((limit - start)/delta), 0) elements.
-func rangeShape(c *Call) error {
-	var n [3]Num
-	for i := range n {
-		v, err := c.Want(i)
-		if err != nil {
-			return err
-		}
-		if e := v.Elems(); len(e) == 1 {
-			n[i] = e[0]
-		}
-	}
-	out := c.Out[0]
-	out.SetTensor(c.In[0].DType, Shape{rangeCount(c, n)})
-	count, ok := out.Shape[0].Value()
-	if !ok || count > MaxElems || !n[0].Known() || !n[2].Known() {
-		return nil
-	}
-	nums := make([]Num, count)
-	for i := range nums {
-		nums[i] = numAdd(n[0], numMul(IntOf(int64(i)), n[2]))
-	}
-	out.Data = &Data{Nums: nums}
-	return nil
-}
-
-func rangeCount(c *Call, n [3]Num) dim.Dim {
-	if a, ok := n[0].Float64(); ok {
-		if b, ok := n[1].Float64(); ok {
-			if d, ok := n[2].Float64(); ok && d != 0 {
-				k := math.Ceil((b - a) / d)
-				if k >= 0 && k < 1<<62 {
-					return dim.Const(int64(k))
-				} else if k < 0 {
-					return dim.Const(0)
-				}
-			}
-		}
-	}
-	start, ok1 := n[0].Dim()
-	limit, ok2 := n[1].Dim()
-	delta, ok3 := n[2].Int64()
-	if !ok1 || !ok2 || !ok3 || delta == 0 {
-		return c.Fresh("range", dim.Dim{})
-	}
-	k := limit.Sub(start)
-	if delta < 0 {
-		k, delta = k.Neg(), -delta
-	}
-	k = k.CeilDiv(dim.Const(delta))
-	return dim.Max(k, dim.Const(0))
-}
-
-func eyeLikeShape(c *Call) error {
-	x, err := c.Want(0)
-	if err != nil {
-		return err
-	}
-	dt := onnx.DType(c.Int("dtype", int64(x.DType)))
-	c.setOut(0, dt, x.Shape, x.Ranked)
-	return nil
 }
 
 var shapeRules = []Rule{
