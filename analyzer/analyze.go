@@ -118,6 +118,7 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 	r.Symbols = e.symbols
 	r.values = e.nextID
 	r.known, r.counted, r.unknown = e.known, e.counted, e.unknown
+	r.dropUnusedSymbols()
 	r.collectWeights()
 	r.bindDefaults(opt)
 	r.Diagnostics = append(e.diags, r.Diagnostics...)

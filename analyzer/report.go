@@ -149,6 +149,35 @@ func (r *Report) FreeDims() []string {
 	return free
 }
 
+// dropUnusedSymbols forgets data-dependent symbols that no figure needs: those of nodes that were folded or dropped,
+// and of inferences that a rule tried and gave up.
+func (r *Report) dropUnusedSymbols() {
+	if len(r.dataSymbols()) == 0 {
+		return
+	}
+	used := map[string]bool{}
+	need := func(ds ...dim.Dim) {
+		for _, d := range ds {
+			if !d.IsConst() {
+				for _, s := range d.Symbols() {
+					used[s] = true
+				}
+			}
+		}
+	}
+	r.Walk(func(n *Node, times dim.Dim, _ int) {
+		need(times, n.Work.MACs, n.Work.Vector, n.Work.Special, n.Read, n.Written)
+		for _, vs := range [][]*op.Value{n.Inputs, n.Outputs} {
+			for _, v := range vs {
+				if v != nil {
+					need(v.Shape...)
+				}
+			}
+		}
+	})
+	r.Symbols = slices.DeleteFunc(r.Symbols, func(s Symbol) bool { return s.Input == "" && !used[s.Name] })
+}
+
 // fixed reports whether every symbol of the model has a value.
 func (r *Report) fixed() bool {
 	for _, s := range r.Symbols {
