@@ -123,7 +123,7 @@ func (g *graph) foldIntoConv(conv, next *gnode) {
 		g.setInput(conv, 2, bias)
 		conv.work.Vector = conv.work.Vector.Add(elements(conv.out[0]))
 	}
-	conv.fold(next)
+	g.fold(conv, next)
 	g.handOver(next, 0, conv, 0)
 	g.remove(next)
 }
@@ -137,8 +137,25 @@ func (g *graph) dropBias(conv *gnode) {
 
 // elements is the number of elements of t; 0 where the shape is unknown.
 func elements(t *tensor) dim.Dim {
-	n, _ := t.val.Elements()
-	return n
+	if !t.val.Ranked {
+		return dim.Dim{}
+	}
+	n := dim.Const(1)
+	var open dim.Dim
+	for _, d := range t.val.Shape { // numbers first: they multiply without making formulas
+		switch {
+		case d.IsConst():
+			n = n.Mul(d)
+		case open.Is(0):
+			open = d
+		default:
+			open = open.Mul(d)
+		}
+	}
+	if open.Is(0) {
+		return n
+	}
+	return open.Mul(n)
 }
 
 // padFusion moves zero padding into the only convolution or pooling that reads it. (ONNX Runtime: PadFusion, which does
@@ -191,6 +208,6 @@ func padFusion(g *graph, n *gnode) bool {
 		sum[rank-2+i] += pads[rank+2+i]
 	}
 	m.setInts("pads", sum)
-	m.fold(n)
+	g.fold(m, n)
 	return g.bypass(n, n.in[0])
 }

@@ -42,7 +42,7 @@ func eliminateIdentity(g *graph, n *gnode) bool {
 		return false
 	}
 	p, slot := in.from, in.slot
-	p.fold(n)
+	g.fold(p, n)
 	g.moveOutput(n, 0, p, slot)
 	g.remove(n)
 	return true
@@ -169,7 +169,7 @@ func foldReciprocal(g *graph, n *gnode) bool {
 	x := n.in[1]
 	g.setInput(n, 0, y)
 	g.setInput(n, 1, x)
-	n.fold(m)
+	g.fold(n, m)
 	g.handOver(m, 0, n, 0)
 	g.remove(m)
 	return true

@@ -68,7 +68,7 @@ func (g *graph) last(n *gnode, opType string, in ...*tensor) {
 	m.origin = n.origin
 	g.moveOutput(n, 0, m, 0)
 	m.work = g.workOf(m)
-	m.fold(n)
+	g.fold(m, n)
 	g.remove(n)
 }
 

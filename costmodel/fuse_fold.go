@@ -123,7 +123,7 @@ func (g *graph) fuseReshapeShape(n *gnode) bool {
 		return false
 	}
 	g.setInput(n, 1, g.shapeConst(shape...))
-	n.fold(concat)
+	g.fold(n, concat)
 	inputs := slices.Clone(concat.in)
 	g.remove(concat)
 	g.sweep(inputs)

@@ -405,7 +405,7 @@ func (fs fusions) run(g *graph) bool {
 // and they go.
 func (g *graph) merge(fused *gnode, nodes ...*gnode) {
 	for i := len(nodes) - 1; i >= 0; i-- {
-		fused.absorb(nodes[i])
+		g.absorb(fused, nodes[i])
 	}
 	if fused.origin == nil {
 		fused.origin = nodes[0].origin

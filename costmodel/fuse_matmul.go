@@ -29,7 +29,7 @@ func fuseGemmSum(g *graph, n *gnode) bool {
 	}
 	g.setInput(n, 2, other)
 	n.setAttr(onnx.Attribute{Name: "beta", Type: onnx.AttrFloat, F: 1})
-	n.absorb(sum)
+	g.absorb(n, sum)
 	g.handOver(sum, 0, n, 0)
 	g.remove(sum)
 	return true
@@ -47,7 +47,7 @@ func fuseGemmTranspose(g *graph, n *gnode) bool {
 		g.setInput(n, i, t.in[0])
 		n.setInt(name, 1-n.intAttr(name, 0))
 		if !t.read() && !t.out[0].output {
-			n.fold(t)
+			g.fold(n, t)
 			g.remove(t)
 		}
 		changed = true
@@ -62,7 +62,7 @@ func fuseGemmTranspose(g *graph, n *gnode) bool {
 	g.setInput(n, 1, a)
 	n.setInt("transA", 1-tb)
 	n.setInt("transB", 1-ta)
-	n.fold(next)
+	g.fold(n, next)
 	g.handOver(next, 0, n, 0)
 	g.remove(next)
 	return true
@@ -90,9 +90,9 @@ func fuseMatMulBatchNorm(g *graph, n *gnode) bool {
 	}
 	bias := g.newConst(n.in[1].val, op.Shape{cols})
 	gemm := g.add("Gemm", "", n.name+"/MatMulBnFusion/", n.in[0], n.in[1], bias)
-	gemm.absorb(n)
+	g.absorb(gemm, n)
 	gemm.origin = n.origin
-	gemm.fold(bn)
+	g.fold(gemm, bn)
 	gemm.work.Vector = gemm.work.Vector.Add(elements(n.out[0]))
 	g.handOver(bn, 0, gemm, 0)
 	g.remove(n)
@@ -162,8 +162,8 @@ func (g *graph) gemmBias(c, a, b *tensor) bool {
 func (g *graph) gemmFrom(n, add *gnode, bias *tensor, reshape bool) {
 	a, b := n.in[0], n.in[1]
 	gemm := g.add("Gemm", "", n.name+"/MatMulAddFusion", a, b, bias)
-	gemm.absorb(n)
-	gemm.absorb(add)
+	g.absorb(gemm, n)
+	g.absorb(gemm, add)
 	gemm.origin = n.origin
 	if !reshape {
 		g.handOver(add, 0, gemm, 0)
@@ -221,7 +221,7 @@ func fuseMatMulTranspose(g *graph) bool {
 		g.merge(f, n)
 		for _, t := range from {
 			if t != nil && !t.dead && !t.read() && !t.out[0].output {
-				f.fold(t)
+				g.fold(f, t)
 				g.remove(t)
 			}
 		}
@@ -275,7 +275,7 @@ func fuseMatMulScale(g *graph) bool {
 		for _, s := range scales {
 			if x := s.scaled(); x == n.out[0] { // the scale of the result
 				g.moveOutput(s, 0, n, 0)
-				f.fold(s)
+				g.fold(f, s)
 				g.remove(s)
 			}
 		}
@@ -290,7 +290,7 @@ func fuseMatMulScale(g *graph) bool {
 				}
 			}
 			if !s.read() && !s.out[0].output {
-				f.fold(s)
+				g.fold(f, s)
 				g.remove(s)
 			}
 		}

@@ -405,7 +405,7 @@ func (p *push) join(q perm) {
 			m = p.add("Transpose", "", "Transpose", x)
 			m.origin, m.rule = n.origin, op.Lookup("", "Transpose", p.opset)
 			p.moveOutput(n, 0, m, 0)
-			m.absorb(n)
+			p.absorb(m, n)
 			p.remove(n)
 		} else {
 			p.setInput(n, 0, x)
@@ -428,7 +428,7 @@ func (p *push) join(q perm) {
 	default:
 		id := p.add("Identity", "", "Identity", x)
 		p.moveOutput(n, 0, id, 0)
-		id.absorb(n)
+		p.absorb(id, n)
 		p.remove(n)
 	}
 	p.dropUnread(p.above)

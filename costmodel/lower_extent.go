@@ -3,6 +3,7 @@ package costmodel
 import (
 	"slices"
 
+	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
 )
@@ -42,13 +43,6 @@ func (g *graph) extents(t *tensor) extents {
 			}
 		}
 	}
-	if e.ranked { // formulas of several symbols have no name
-		for i, d := range t.val.Shape {
-			if _, ok := d.Value(); !ok && !(len(d.Symbols()) == 1 && d.String() == d.Symbols()[0]) {
-				e.known &^= 1 << i
-			}
-		}
-	}
 	t.seen = e
 	return e
 }
@@ -85,23 +79,36 @@ func (g *graph) knownShape(t *tensor) ([]int64, bool) {
 	return s, true
 }
 
-// sameDim reports whether the runtime sees the same number or the same name on axis i of a and axis j of b.
+// sameDim reports whether the runtime sees the same number or the same name on axis i of a and axis j of b. A formula of
+// symbols has no name.
 func (g *graph) sameDim(a *tensor, i int, b *tensor, j int) bool {
 	x, y := g.extents(a), g.extents(b)
 	if !x.ranked || !y.ranked || x.known>>i&1 == 0 || y.known>>j&1 == 0 {
 		return false
 	}
-	return a.val.Shape[i].Equal(b.val.Shape[j])
+	d := a.val.Shape[i]
+	if !d.Equal(b.val.Shape[j]) {
+		return false
+	}
+	if d.IsConst() {
+		return true
+	}
+	names := d.Symbols()
+	return len(names) == 1 && d.Equal(dim.Symbol(names[0]))
 }
 
 // inferExtents is one step of inference: what is known of output slot of n from what is known of its inputs.
 func (g *graph) inferExtents(n *gnode, slot int) extents {
-	in := make([]extents, len(n.in))
-	for i, t := range n.in {
+	at := len(g.extentStack)
+	for _, t := range n.in {
+		var e extents
 		if t != nil {
-			in[i] = g.extents(t)
+			e = g.extents(t)
 		}
+		g.extentStack = append(g.extentStack, e)
 	}
+	in := g.extentStack[at:]
+	defer func() { g.extentStack = g.extentStack[:at] }()
 	if f := extentRules[n.op]; f != nil {
 		return f(g, n, slot, in)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
 )
@@ -40,7 +41,12 @@ type graph struct {
 	tensorSlab []tensor
 	valueSlab  []op.Value
 	list       []*tensor
+	useSlab    []use
+	srcSlab    []*analyzer.Node
+	shapeSlab  []dim.Dim
 	nextID     int
+
+	extentStack []extents
 }
 
 // gnode is a node of a graph under rewriting.
@@ -233,7 +239,7 @@ func newGraph(r *analyzer.Report, nodes []*analyzer.Node, outputs []*op.Value) *
 	g.nodeSlab = make([]gnode, 0, len(nodes))
 	g.tensorSlab = make([]tensor, 0, args)
 	g.list = make([]*tensor, 0, 2*args)
-	uses := make([]use, args)
+	g.useSlab = make([]use, args+args/2)
 	src := make([]*analyzer.Node, len(nodes))
 	copy(src, nodes)
 	for i, n := range nodes {
@@ -248,10 +254,7 @@ func newGraph(r *analyzer.Report, nodes []*analyzer.Node, outputs []*op.Value) *
 		for i, v := range n.Inputs {
 			if t := g.tensorOf(v); t != nil {
 				m.in[i] = t
-				if cap(t.uses) == 0 { // most tensors have one reader
-					t.uses, uses = uses[:0:1], uses[1:]
-				}
-				t.uses = append(t.uses, use{m, i})
+				g.addUse(t, use{m, i})
 			}
 		}
 		for i, v := range n.Outputs {
@@ -390,6 +393,28 @@ func (g *graph) newTensor(name string, like *op.Value, shape op.Shape) *tensor {
 	return t
 }
 
+// addUse records a reader. Most tensors have one, so that one comes from the slab.
+func (g *graph) addUse(t *tensor, u use) {
+	if cap(t.uses) == 0 {
+		if len(g.useSlab) == 0 {
+			g.useSlab = make([]use, 64)
+		}
+		t.uses, g.useSlab = g.useSlab[:0:1], g.useSlab[1:]
+	}
+	t.uses = append(t.uses, u)
+}
+
+// newShape is a copy of s that may be changed.
+func (g *graph) newShape(s op.Shape) op.Shape {
+	if len(g.shapeSlab) < len(s) {
+		g.shapeSlab = make([]dim.Dim, 128+len(s))
+	}
+	out := op.Shape(g.shapeSlab[:len(s):len(s)])
+	g.shapeSlab = g.shapeSlab[len(s):]
+	copy(out, s)
+	return out
+}
+
 // newList returns n absent tensors.
 func (g *graph) newList(n int) []*tensor {
 	if len(g.list)+n > cap(g.list) {
@@ -428,7 +453,7 @@ func (g *graph) add(opType, domain, name string, in ...*tensor) *gnode {
 	copy(n.in, in)
 	for i, t := range n.in {
 		if t != nil {
-			t.uses = append(t.uses, use{n, i})
+			g.addUse(t, use{n, i})
 		}
 	}
 	return n
@@ -458,15 +483,17 @@ func (t *tensor) dropUse(n *gnode, arg int) {
 
 // setInput makes t input i of n; nil takes the input away.
 func (g *graph) setInput(n *gnode, i int, t *tensor) {
-	for len(n.in) <= i {
-		n.in = append(n.in, nil)
+	if len(n.in) <= i {
+		in := g.newList(i + 1)
+		copy(in, n.in)
+		n.in = in
 	}
 	if old := n.in[i]; old != nil {
 		old.dropUse(n, i)
 	}
 	n.in[i] = t
 	if t != nil {
-		t.uses = append(t.uses, use{n, i})
+		g.addUse(t, use{n, i})
 	}
 	g.ordered = nil
 }
@@ -531,18 +558,27 @@ func (g *graph) remove(n *gnode) {
 }
 
 // absorb makes n do the work of m, which the caller removes.
-func (n *gnode) absorb(m *gnode) {
-	n.fold(m)
+func (g *graph) absorb(n, m *gnode) {
+	g.fold(n, m)
 	n.work = addWork(n.work, m.work)
 }
 
 // fold makes n stand for m too, whose work went into constants before the first run.
-func (n *gnode) fold(m *gnode) {
-	if len(n.src) == 0 {
-		n.src, m.src = m.src, nil
-		return
+func (g *graph) fold(n, m *gnode) {
+	switch {
+	case len(m.src) == 0:
+	case len(n.src) == 0:
+		n.src = m.src
+	default:
+		need := len(n.src) + len(m.src)
+		if len(g.srcSlab) < need {
+			g.srcSlab = make([]*analyzer.Node, 128+need)
+		}
+		out := g.srcSlab[:need:need]
+		g.srcSlab = g.srcSlab[need:]
+		copy(out[copy(out, n.src):], m.src)
+		n.src = out
 	}
-	n.src = append(n.src, m.src...)
 	m.src = nil
 }
 

@@ -11,6 +11,11 @@ import (
 
 // kernel fills k from a rewritten node.
 func (n *gnode) kernel(k *Kernel, times dim.Dim, depth int) {
+	n.kernelIn(k, times, depth, new([]*op.Value))
+}
+
+// kernelIn is kernel with a slab for the lists of values.
+func (n *gnode) kernelIn(k *Kernel, times dim.Dim, depth int, slab *[]*op.Value) {
 	*k = Kernel{Name: n.name, Domain: n.domain, Op: n.op, Nodes: n.src, Anchor: n.origin, Times: times, Depth: depth,
 		Kind: n.kind(), Work: n.work, Contraction: n.work.Contraction, Activation: n.act, Sum: n.sum, Layout: n.layout}
 	if len(k.Nodes) > 1 {
@@ -19,6 +24,17 @@ func (n *gnode) kernel(k *Kernel, times dim.Dim, depth int) {
 	for _, m := range k.Nodes {
 		k.Partial = k.Partial || m.Partial
 	}
+	total := 2*len(n.in) + len(n.captured) + len(n.out)
+	if cap(*slab)-len(*slab) < total {
+		*slab = make([]*op.Value, 0, max(total, 256))
+	}
+	list := func(n int) []*op.Value {
+		at := len(*slab)
+		*slab = (*slab)[:at+n]
+		return (*slab)[at : at : at+n]
+	}
+	k.Weights, k.Inputs = list(len(n.in)), list(len(n.in)+len(n.captured))
+	k.Outputs = list(len(n.out))
 	for i, t := range n.in {
 		if t == nil {
 			continue

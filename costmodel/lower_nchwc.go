@@ -126,7 +126,7 @@ func (p *packer) allCut(n *gnode) bool {
 
 // blocked is the tensor of t in the packed layout.
 func (p *packer) blocked(t *tensor, channels int64) *tensor {
-	shape := slices.Clone(t.val.Shape)
+	shape := p.newShape(t.val.Shape)
 	if len(shape) > 1 {
 		shape[1] = dim.Const(roundUp(channels))
 	}
@@ -163,7 +163,7 @@ func (p *packer) replace(n *gnode, opType string, in ...*tensor) *gnode {
 	name := n.out[0].val.Name + "_nchwc"
 	m := p.add(opType, domainNCHWc, name, in...)
 	m.proto, m.attrs, m.rule, m.origin, m.act, m.sum = n.proto, slices.Clone(n.attrs), n.rule, n.origin, n.act, n.sum
-	m.absorb(n)
+	p.absorb(m, n)
 	return m
 }
 
@@ -184,7 +184,7 @@ func (p *packer) input(m *gnode, x *tensor) *packedTensor {
 		p.reordered[x] = r
 		if t := p.fromNHWC; t != nil && t.out[0] == x {
 			p.setInput(n, 0, t.in[0])
-			n.fold(t)
+			p.fold(n, t)
 			p.remove(t)
 			p.fromNHWC = nil
 		}
@@ -253,7 +253,7 @@ func (p *packer) weight(w *tensor, out, in int64) *tensor {
 	if c := p.weights[key]; c != nil {
 		return c
 	}
-	shape := slices.Clone(w.val.Shape)
+	shape := p.newShape(w.val.Shape)
 	shape[0] = dim.Const(out)
 	if in > 0 {
 		shape[1] = dim.Const(in)
@@ -364,7 +364,7 @@ func (p *packer) binary(n *gnode, sum bool) {
 			}
 			p.setInput(c, 3, in[1-i].node.out[0])
 			c.sum = true
-			c.absorb(n)
+			p.absorb(c, n)
 			p.fuse(n, y, b)
 			return
 		}
@@ -478,7 +478,7 @@ func (p *packer) activation(n *gnode, fuses bool) {
 	y := n.out[0]
 	if c := b.node; fuses && c.domain == domainNCHWc && c.op == "Conv" && b.uses == 1 && c.act == "" {
 		c.act = n.op
-		c.absorb(n)
+		p.absorb(c, n)
 		p.fuse(n, y, b)
 		return
 	}
@@ -510,7 +510,7 @@ func (p *packer) toNHWC(n *gnode) {
 		return
 	}
 	m := p.add("ReorderOutput", domainNCHWc, "ReorderOutput", b.tensor)
-	m.absorb(n)
+	p.absorb(m, n)
 	m.origin = n.origin
 	m.layout = LayoutNHWC
 	y := n.out[0]

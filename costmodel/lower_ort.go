@@ -132,10 +132,12 @@ func (p *Plan) lowerGraph(levels []level, nodes []*analyzer.Node, outputs []*op.
 	g.optimise(levels)
 	order := g.topological()
 	slab := make([]Kernel, len(order))
+	values := make([]*op.Value, 0, 6*len(order))
 	p.Kernels = slices.Grow(p.Kernels, len(order))
 	for i, n := range order {
 		k := &slab[i]
-		n.kernel(k, times, depth)
+		n.kernelIn(k, times, depth, &values)
+		k.node, k.graph = n, g
 		p.Kernels = append(p.Kernels, k)
 		if n.origin == nil {
 			continue
