@@ -2,6 +2,14 @@
 //
 // Lower makes the Plan of a runtime profile: the kernels, which graph nodes each does, and what crosses its boundary.
 // Everything in it stays a formula in the free dimensions.
+//
+// Compile joins a Plan with a device: numbers, a time model, power. Predictor.At evaluates it for a batch size in some
+// tens of microseconds. A device with fits (specs.Fit) is predicted by the form that the fit names, all others by their
+// data sheet and Priors, a short table of stated assumptions. Every kernel says what bounds it, every prediction has an
+// interval and two baselines, and the parts add up to the whole.
+//
+// The package measures nothing and hides nothing: a kernel without a time model is a diagnostic, counts what is known of
+// it and widens the interval; a precision that a device has no peak for is an error; unknown power is null, not 0.
 package costmodel
 
 import (
@@ -81,6 +89,8 @@ type Kernel struct {
 	Partial bool
 
 	steers []*op.Value // inputs that only steer it: no traffic
+	node   *gnode      // of the optimised graph, where the runtime rewrites one
+	graph  *graph
 }
 
 // FullOp returns the operator of a kernel with its domain, such as "com.microsoft.nchwc.Conv".

@@ -199,14 +199,20 @@ func renderSweep(s streams, o *predictOptions, all []predicted) error {
 	return predictFootnotes(s, sharedDiagnostics(all))
 }
 
-// sharedDiagnostics are those of all predictions, each text once. That the batch is 1 by default is left out: the table
-// says the batch.
+// sharedDiagnostics are those of all predictions, each once, with the model before those that not all have. That the
+// batch is 1 by default is left out: the table says the batch.
 func sharedDiagnostics(all []predicted) []analyzer.Diagnostic {
 	var out []analyzer.Diagnostic
+	everywhere := func(d analyzer.Diagnostic) bool {
+		return !slices.ContainsFunc(all, func(x predicted) bool { return x.Model != all[0].Model && !slices.Contains(x.Diagnostics, d) })
+	}
 	for _, x := range all {
 		for _, d := range x.Diagnostics {
 			if d.Severity == analyzer.SeverityNote && d.Code == analyzer.CodeDefaultDim {
 				continue
+			}
+			if !everywhere(d) || !slices.Contains(all[0].Diagnostics, d) {
+				d.Node = strings.TrimSuffix(x.Model+" "+d.Node, " ")
 			}
 			if !slices.Contains(out, d) {
 				out = append(out, d)
