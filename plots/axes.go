@@ -59,8 +59,13 @@ func linearAxis(a *plot.Axis, lo, hi float64, n int) {
 func log2Axis(a *plot.Axis, first, last int) {
 	a.Scale = plot.LogScale{}
 	var t plot.ConstantTicks
-	for b := first; b <= last; b *= 2 {
-		t = append(t, plot.Tick{Value: float64(b), Label: strconv.Itoa(b)})
+	every := 1 + int(math.Log2(float64(last)/float64(first)))/8 // at most eight labels and one
+	for i, b := 0, first; b <= last; i, b = i+1, b*2 {
+		tick := plot.Tick{Value: float64(b)}
+		if i%every == 0 {
+			tick.Label = strconv.Itoa(b)
+		}
+		t = append(t, tick)
 	}
 	a.Min, a.Max = float64(first)*0.93, float64(last)*1.14
 	a.Tick.Marker = t
@@ -92,6 +97,18 @@ func logAxis(a *plot.Axis, lo, hi float64, write func(float64) string) {
 			}
 			t = append(t, tick)
 		}
+	}
+	a.Tick.Marker = t
+}
+
+// decadesOnly takes the labels of a logarithmic axis from all ticks but the powers of ten, where there is little room.
+func decadesOnly(a *plot.Axis) {
+	var t plot.ConstantTicks
+	for _, tick := range a.Tick.Marker.Ticks(a.Min, a.Max) {
+		if l := math.Log10(tick.Value); math.Abs(l-math.Round(l)) > 1e-9 {
+			tick.Label = ""
+		}
+		t = append(t, tick)
 	}
 	a.Tick.Marker = t
 }

@@ -20,7 +20,7 @@ type bubbles struct {
 	share      float64 // radius of size 1, of the x axis
 	missX      string  // why x, or y, may be unknown
 	missY      string
-	rail       bool   // networks without y are marked on the x axis
+	rail       bool   // networks without y are marked at the upper edge
 	paths      [][]xy // lines that names keep clear of
 }
 
@@ -42,10 +42,10 @@ func (b bubbles) draw(f *Figure, p *plot.Plot, d *Dataset, right vg.Length, lege
 			case !finite(y):
 				miss.add(b.missY, n.Name)
 				if b.rail && n == r.main() {
-					m := &blob{x: x, y: p.Y.Min, fixed: 4, fill: looks[n].mark}
+					m := &blob{x: x, y: p.Y.Max, fixed: 4, fill: looks[n].mark}
 					railed = append(railed, &railMark{x: x, color: looks[n].mark})
 					names.blobs = append(names.blobs, m)
-					names.items = append(names.items, Label{Text: n.Name + " (no accuracy)", X: x, Y: p.Y.Min, Radius: 8, Style: ink(sizeLabel, looks[n].text), Angle: math.Pi / 2, Spread: math.Pi / 2})
+					names.items = append(names.items, Label{Text: n.Name + " (no accuracy)", X: x, Y: p.Y.Max, Radius: 8, Style: bold(ink(sizeLabel, looks[n].text)), Angle: -math.Pi / 4, Spread: math.Pi})
 				}
 				return
 			case !finite(size) || size <= 0:
@@ -78,7 +78,7 @@ func (b bubbles) draw(f *Figure, p *plot.Plot, d *Dataset, right vg.Length, lege
 		}
 	}
 	if legend != nil {
-		legend.share, legend.style, legend.blobs = b.share, s, names.blobs
+		legend.share, legend.style, legend.blobs, legend.paths = b.share, s, names.blobs, b.paths
 		p.Add(legend)
 		names.taken = append(names.taken, legend.box)
 	}
@@ -89,7 +89,7 @@ func (b bubbles) draw(f *Figure, p *plot.Plot, d *Dataset, right vg.Length, lege
 	return &miss
 }
 
-// railMark is a triangle on the x axis: a network whose y is unknown.
+// railMark is a triangle at the upper edge: a network whose y is unknown.
 type railMark struct {
 	x     float64
 	color color.Color
@@ -98,8 +98,8 @@ type railMark struct {
 // Plot implements plot.Plotter.
 func (m *railMark) Plot(c draw.Canvas, p *plot.Plot) {
 	tx, _ := p.Transforms(&c)
-	x, y := tx(m.x), c.Min.Y
-	c.FillPolygon(m.color, []vg.Point{{X: x - 5, Y: y}, {X: x + 5, Y: y}, {X: x, Y: y + 8}})
+	x, y := tx(m.x), c.Max.Y
+	c.FillPolygon(m.color, []vg.Point{{X: x - 5, Y: y}, {X: x + 5, Y: y}, {X: x, Y: y - 8}})
 }
 
 // sizeLegend explains areas by blobs nested in a corner of the panel, the one where they hide least.
@@ -110,6 +110,7 @@ type sizeLegend struct {
 	share float64
 	style Style
 	blobs []*blob
+	paths [][]xy
 }
 
 func (l *sizeLegend) label(v float64) string { return number(v) + l.unit }
@@ -134,6 +135,11 @@ func (l *sizeLegend) box(c draw.Canvas, p *plot.Plot) vg.Rectangle {
 		cost := 0.0
 		for _, b := range l.blobs {
 			cost += disc{vg.Point{X: tx(b.x), Y: ty(b.y)}, b.radius(c) + 14}.depth(r)
+		}
+		for _, path := range l.paths {
+			for i := 1; i < len(path); i++ {
+				cost += clip(segment{vg.Point{X: tx(path[i-1].x), Y: ty(path[i-1].y)}, vg.Point{X: tx(path[i].x), Y: ty(path[i].y)}}, r)
+			}
 		}
 		if cost < least-1e-9 {
 			best, least = r, cost

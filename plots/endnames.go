@@ -44,7 +44,7 @@ func (e *endNames) Plot(c draw.Canvas, p *plot.Plot) {
 		from := vg.Point{X: tx(it.x), Y: ty(it.y)}
 		edge := vg.Point{X: c.Max.X + 2, Y: from.Y}
 		w, h := textSize(it.style, it.text)
-		b := box(vg.Point{X: c.Max.X + 16 + w/2, Y: vg.Length(at[i])}, w, h)
+		b := box(vg.Point{X: c.Max.X + nameGap + w/2, Y: vg.Length(at[i])}, w, h)
 		c.StrokeLines(draw.LineStyle{Color: it.color, Width: vg.Points(0.8), Dashes: []vg.Length{1, 2}}, []vg.Point{{X: from.X + 2, Y: from.Y}, edge})
 		c.StrokeLines(stroke(it.color, 0.8), []vg.Point{edge, {X: b.Min.X - 2, Y: vg.Length(at[i])}})
 		drawIn(c, it.style, b, it.text)

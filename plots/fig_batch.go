@@ -66,7 +66,7 @@ func (f *Figure) lines(p *plot.Plot, d *Dataset, series func(*Network) []float64
 				if n.Paper == "" {
 					st = bold(st)
 				}
-				names.items = append(names.items, endName{n.Name, end.x, end.y, st, looks[n].mark})
+				names.items = append(names.items, endName{fit(st, n.Name, maxName), end.x, end.y, st, looks[n].mark})
 			}
 		})
 	}
@@ -74,8 +74,21 @@ func (f *Figure) lines(p *plot.Plot, d *Dataset, series func(*Network) []float64
 	return drawn, &miss
 }
 
-// nameRoom is the room for names at the right of lines.
-const nameRoom = vg.Length(92)
+// The room for names right of a panel: what they need, and no more than a third of a small figure. Longer names are cut.
+const (
+	nameGap = vg.Length(16)
+	maxName = vg.Length(150)
+)
+
+// nameRoom is the room that the names of a dataset need.
+func (f *Figure) nameRoom(d *Dataset) vg.Length {
+	st := bold(ink(sizeLabel, f.style.Theme.Ink))
+	room := vg.Length(0)
+	for _, n := range d.Networks {
+		room = max(room, min(maxName, st.Width(n.Name)))
+	}
+	return nameGap + room + 2
+}
 
 func anyFinite(v []float64) bool {
 	for _, x := range v {
@@ -153,7 +166,7 @@ func TimeBatch(d *Dataset, s Style) *Figure {
 	logAxis(&p.Y, lo, math.Max(hi, lo*2), number)
 	p.Add(dottedGrid(f.style))
 	_, miss := f.lines(p, d, series, noTime)
-	f.Panels = []Panel{{Plot: p, Right: nameRoom, Top: 4}}
+	f.Panels = []Panel{{Plot: p, Right: f.nameRoom(d), Top: 4}}
 	f.speedups(d)
 	f.compareSeries("Time", d, series)
 	f.Notes = append(f.Notes, miss.notes()...)
@@ -218,7 +231,7 @@ func PowerBatch(d *Dataset, s Style) *Figure {
 			f.Findings = append(f.Findings, fmt.Sprintf("Net power, %s: %.2f ± %.2f W (mean and standard deviation of %d points), a spread of %.1f %%: nearly independent of network and batch.", o, sp.Mean, sp.SD, sp.N, 100*sp.SD/sp.Mean))
 		}
 	}
-	f.Panels = []Panel{{Plot: p, Right: nameRoom, Top: 4}}
+	f.Panels = []Panel{{Plot: p, Right: f.nameRoom(d), Top: 4}}
 	f.compareSeries("Power", d, series)
 	f.Notes = append(f.Notes, miss.notes()...)
 	f.ends(d, last, series)

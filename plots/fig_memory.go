@@ -17,7 +17,7 @@ func MemoryBatch(d *Dataset, s Style) *Figure {
 	logAxis(&p.Y, lo, hi, number)
 	p.Add(dottedGrid(f.style))
 	drawn, miss := f.lines(p, d, series, noMemory)
-	f.Panels = []Panel{{Plot: p, Right: nameRoom, Top: 4}}
+	f.Panels = []Panel{{Plot: p, Right: f.nameRoom(d), Top: 4}}
 	if v := drawn[Published]; len(v) > 0 {
 		least := math.Inf(1)
 		for _, x := range v {
@@ -26,6 +26,7 @@ func MemoryBatch(d *Dataset, s Style) *Figure {
 		f.Findings = append(f.Findings, fmt.Sprintf("Published: at least %.0f MB whatever the network; from a knee on, memory grows in proportion to the batch.", least))
 	}
 	f.compareSeries("Memory", d, series)
+	f.memoryMeaning(d)
 	f.Notes = append(f.Notes, miss.notes()...)
 	f.ends(d, last, series)
 	f.notesOf(d)
@@ -79,6 +80,7 @@ func MemoryParams(d *Dataset, s Style) *Figure {
 	p.Add(names)
 	f.Panels = []Panel{{Plot: p, Right: 6, Top: 4}}
 	f.compare("Memory", d.rows(), y)
+	f.memoryMeaning(d)
 	f.Notes = append(f.Notes, miss.notes()...)
 	f.notesOf(d)
 	return f
@@ -90,4 +92,11 @@ func (n *Network) ParamMiB() float64 { return n.MParams * 4e6 / (1 << 20) }
 // sentence begins a sentence with an origin.
 func sentence(o Origin) string {
 	return [...]string{"Published", "Predicted", "Measured"}[o]
+}
+
+// memoryMeaning says what predicted memory counts, where it is drawn beside published memory.
+func (f *Figure) memoryMeaning(d *Dataset) {
+	if d.both() {
+		f.Notes = append(f.Notes, memoryMeaning)
+	}
 }

@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"math"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -110,7 +111,42 @@ func (f *Figure) drawPanels(c draw.Canvas) {
 		}
 		pc.Max.X -= p.Right
 		pc.Max.Y -= p.Top
-		p.Plot.Draw(pc)
+		f.drawPlot(p.Plot, pc)
+	}
+}
+
+// drawPlot draws a panel with its axis titles centred on the axes. gonum/plot pads a panel as if the title of a
+// logarithmic axis stood at the arithmetic middle, so the titles are set here.
+func (f *Figure) drawPlot(p *plot.Plot, c draw.Canvas) {
+	const gap = vg.Length(5)
+	x, y := p.X.Label.Text, p.Y.Label.Text
+	p.X.Label.Text, p.Y.Label.Text = "", ""
+	defer func() { p.X.Label.Text, p.Y.Label.Text = x, y }()
+	inner := c
+	_, xh := textSize(p.X.Label.TextStyle, x)
+	_, yh := textSize(p.Y.Label.TextStyle, y)
+	if x != "" {
+		inner.Min.Y += xh + gap
+	}
+	if y != "" {
+		inner.Min.X += yh + gap
+	}
+	p.Draw(inner)
+	data := p.DataCanvas(inner)
+	if x != "" {
+		st := p.X.Label.TextStyle
+		x = fit(st, x, c.Max.X-c.Min.X)
+		w, _ := textSize(st, x)
+		at := max(c.Min.X+w/2, min(data.Center().X, c.Max.X-w/2))
+		drawIn(c, st, box(vg.Point{X: at, Y: c.Min.Y + xh/2}, w, xh), x)
+	}
+	if y != "" {
+		st := p.Y.Label.TextStyle
+		y = fit(st, y, c.Max.Y-c.Min.Y)
+		st.XAlign, st.YAlign, st.Rotation = draw.XCenter, draw.YBottom, math.Pi/2
+		w := st.Width(y)
+		at := max(c.Min.Y+w/2, min(data.Center().Y, c.Max.Y-w/2))
+		c.FillText(st, vg.Point{X: c.Min.X + st.FontExtents().Ascent, Y: at}, y)
 	}
 }
 

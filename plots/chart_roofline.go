@@ -1,0 +1,119 @@
+package plots
+
+import (
+	"fmt"
+	"math"
+	"sort"
+
+	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/specs"
+)
+
+// Roofline puts the kernels of a prediction under the roofs of the device: attained rate against arithmetic intensity,
+// both logarithmic, area proportional to time. The roofs are the data sheet's peak for the precision and the memory
+// bandwidth (Williams, Waterman and Patterson 2009).
+func Roofline(name string, p *costmodel.Prediction, d *specs.Device, s Style) *Figure {
+	f := newFigure(s, "roofline", "Roofline of "+name, 1060, 680)
+	f.Subtitle = fmt.Sprintf("Kernels on %s (%s, %s, batch %d). Area: time.", deviceTitle(d), p.Runtime, p.Precision, p.Batch)
+	bandwidth := d.Memory.BandwidthBytesPerS.Value
+	peak := 0.0
+	if r, ok := d.PeakRate(p.Precision); ok {
+		peak = r.Value
+	} else {
+		f.Notes = append(f.Notes, fmt.Sprintf("The device states no peak for %s: only the memory roof is drawn.", p.Precision))
+	}
+	var xs, ys, parts = []float64{}, []float64{}, []share{}
+	total, outside, count := 0.0, 0.0, 0
+	for _, k := range p.Kernels {
+		total += k.TimeS
+		if k.FLOPs > 0 && k.Bytes > 0 && k.TimeS > 0 {
+			xs, ys = append(xs, k.FLOPs/k.Bytes), append(ys, k.FLOPs/k.TimeS)
+			parts = append(parts, share{k.Op, k.TimeS})
+		} else {
+			outside += k.TimeS
+			count++
+		}
+	}
+	factor, prefix := si(math.Max(peak, maxOf(ys)))
+	plt := newPlot(f.style, "Arithmetic intensity [FLOP/byte]", fmt.Sprintf("Attained rate [%sFLOP/s]", prefix))
+	ridge := peak / bandwidth
+	xlo, xhi := logRange(append(append([]float64{}, xs...), math.Max(ridge, 1)/4, math.Max(ridge, 1)*4), 0.05)
+	ylo, yhi := logRange(append(append([]float64{}, ys...), peak), 0.06)
+	if floor := yhi / 1e6; ylo < floor {
+		ylo = floor
+	}
+	logAxis(&plt.X, xlo, xhi, number)
+	logAxis(&plt.Y, ylo/factor, yhi/factor, number)
+	plt.Add(grid{style: dottedGrid(f.style).style})
+	colors, k := f.style.categorise(parts)
+	names := &labels{style: f.style, right: 0}
+	roof := []xy{{xlo, bandwidth * xlo / factor}}
+	if peak > 0 && ridge > xlo && ridge < xhi {
+		roof = append(roof, xy{ridge, peak / factor}, xy{xhi, peak / factor})
+	} else {
+		roof = append(roof, xy{xhi, bandwidth * xhi / factor})
+	}
+	plt.Add(&curve{pts: roof, style: stroke(f.style.Theme.Ink, 1.6)})
+	names.paths = append(names.paths, roof)
+	if len(roof) == 3 {
+		m := &blob{x: ridge, y: peak / factor, fixed: 3, fill: f.style.Theme.Ink}
+		plt.Add(m)
+		names.blobs = append(names.blobs, m)
+		st := ink(sizeLabel, f.style.Theme.Ink)
+		names.items = append(names.items, Label{Text: fmt.Sprintf("ridge %s FLOP/byte, %s", three(ridge), scaledText(peak, "FLOP/s")), X: ridge, Y: peak / factor, Radius: 3, Style: st, Angle: math.Pi / 2})
+		f.Findings = append(f.Findings, fmt.Sprintf("Roofs: %s in %s and %s of memory; ridge at %s FLOP/byte.", scaledText(peak, "FLOP/s"), p.Precision, scaledText(bandwidth, "B/s"), three(ridge)))
+	}
+	order := make([]int, 0, len(p.Kernels))
+	for i, q := range p.Kernels {
+		if q.FLOPs > 0 && q.Bytes > 0 && q.TimeS > 0 {
+			order = append(order, i)
+		}
+	}
+	sort.SliceStable(order, func(a, b int) bool { return p.Kernels[order[a]].TimeS > p.Kernels[order[b]].TimeS })
+	for rank, i := range order {
+		q := p.Kernels[i]
+		y := math.Max(q.FLOPs/q.TimeS, ylo) / factor
+		m := &blob{x: q.FLOPs / q.Bytes, y: y, share: math.Max(0.004, 0.05*math.Sqrt(q.TimeS/total)), fill: fade(colors[q.Op], 0.75), edge: f.style.Theme.Background, width: 0.6}
+		plt.Add(m)
+		if rank < 5 {
+			names.blobs = append(names.blobs, m)
+			st := ink(sizeLabel, f.style.textColor(colors[q.Op]))
+			names.items = append(names.items, Label{Text: fit(st, kernelName(q), 150), X: m.x, Y: m.y, Style: st})
+		}
+	}
+	plt.Add(k, names)
+	f.Panels = []Panel{{Plot: plt, Right: k.room(), Top: 6}}
+	bounds := map[costmodel.Bound]float64{}
+	for _, q := range p.Kernels {
+		bounds[q.Bound] += q.TimeS
+	}
+	f.Findings = append(f.Findings, fmt.Sprintf("Time of %s: %s bound by compute, %s by memory, %s by overhead.", scaledText(p.LatencyS, "s"),
+		percentText(bounds[costmodel.BoundCompute], total), percentText(bounds[costmodel.BoundMemory], total), percentText(bounds[costmodel.BoundOverhead], total)))
+	if count > 0 {
+		f.Notes = append(f.Notes, fmt.Sprintf("%d kernels without arithmetic or traffic (%s of the time) have no place on a roofline.", count, percentText(outside, total)))
+	}
+	f.provenance(p)
+	return f
+}
+
+func maxOf(v []float64) float64 {
+	m := 0.0
+	for _, x := range v {
+		m = math.Max(m, x)
+	}
+	return m
+}
+
+func kernelName(k costmodel.KernelPrediction) string {
+	if k.Name != "" {
+		return k.Name
+	}
+	return k.Op
+}
+
+// provenance says what a prediction rests on.
+func (f *Figure) provenance(p *costmodel.Prediction) {
+	if p.Provenance == specs.Datasheet {
+		f.Notes = append(f.Notes, "Predicted from the data sheet and a table of assumptions, not from measurements of this device.")
+	}
+}
