@@ -25,6 +25,7 @@ const (
 	CodeNoFit         = "no-fit"
 	CodePowerCap      = "power-cap"
 	CodeNoPower       = "no-power"
+	CodePrecision     = "precision"
 	CodeMemory        = "memory-capacity"
 )
 
@@ -204,9 +205,24 @@ func (p *Predictor) diagnose() {
 				Node: f.kernel.Name, Message: "no time model: " + f.missing + "; its time is a lower bound and the interval is wider"})
 		}
 	}
+	if p.Precision == specs.INT8 && !quantised(p.forms) {
+		p.note(CodePrecision, "the model is not quantised: products, pooling, movement and plain arithmetic are counted in int8, normalisation and special functions in fp32, and the conversions between them not at all")
+	}
 	if !p.power.known {
 		p.note(CodeNoPower, fmt.Sprintf("device %s states no idle or limit power; energy is unknown", p.Device.Name))
 	}
+}
+
+// quantised reports whether the model itself has products of integers.
+func quantised(forms []loadForm) bool {
+	for i := range forms {
+		for _, v := range forms[i].kernel.Inputs {
+			if len(forms[i].products) > 0 && (v.DType == onnx.Int8 || v.DType == onnx.Uint8) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // leading finds the symbols that a batch size binds.

@@ -92,6 +92,21 @@ func TestSmallerFormatsAreNotSlower(t *testing.T) {
 	}
 }
 
+// TestInt8 counts a network that is not quantised as if it were, and says what that leaves out.
+func TestInt8(t *testing.T) {
+	r := zooReport(t, "vit_b_16")
+	half := predict(t, r, device(t, "a100-sxm"), Options{Precision: specs.FP16, Batch: 32})
+	p := predict(t, r, device(t, "a100-sxm"), Options{Precision: specs.INT8, Batch: 32})
+	if !hasCode(p, CodePrecision) || p.LatencyS >= half.LatencyS {
+		t.Errorf("int8 takes %g s, fp16 %g s; %v", p.LatencyS, half.LatencyS, p.Diagnostics)
+	}
+	for i, k := range p.Kernels {
+		if h := half.Kernels[i]; k.Op == "LayerNormalization" && k.Bytes <= h.Bytes || k.Op == "MatMul" && k.Bytes >= h.Bytes {
+			t.Errorf("%s (%s) moves %g bytes, %g in fp16", k.Name, k.Op, k.Bytes, h.Bytes)
+		}
+	}
+}
+
 func TestThreads(t *testing.T) {
 	r := zooReport(t, "resnet50")
 	d := device(t, "cpu-avx512")
