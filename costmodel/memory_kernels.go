@@ -24,8 +24,8 @@ func (b *bandwidths) cached(set float64) float64 {
 	return math.Max(0, math.Min(1, 2-set/usable))
 }
 
-// seconds is the time of a kernel's traffic, and how much of it the cache took.
-func (b *bandwidths) seconds(read, written, weights float64) (total, inCache float64) {
+// seconds is the time of a kernel's traffic, how much of it the cache took, and the bytes that it served.
+func (b *bandwidths) seconds(read, written, weights float64) (total, inCache, cacheBytes float64) {
 	hit := b.cached(read + written)
 	fast, slow := (read+written)*hit, (read+written)*(1-hit)
 	if b.resident {
@@ -36,5 +36,5 @@ func (b *bandwidths) seconds(read, written, weights float64) (total, inCache flo
 	if fast > 0 {
 		inCache = fast / b.cache
 	}
-	return inCache + slow/b.dram, inCache
+	return inCache + slow/b.dram, inCache, fast
 }

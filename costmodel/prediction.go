@@ -239,7 +239,7 @@ func (p *Predictor) spend(out *Prediction, s *scratch, waitS float64) {
 	if m := &p.power; m.known {
 		var dynamic float64
 		for i := range s.loads {
-			dynamic += s.loads[i].Times * m.dynamic(&s.loads[i])
+			dynamic += s.loads[i].Times * m.dynamic(&s.loads[i], &s.times[i])
 		}
 		if stretch = m.stretch(out.LatencyS, dynamic); stretch > 1 {
 			out.Diagnostics = append(out.Diagnostics, analyzer.Diagnostic{Severity: analyzer.SeverityNote, Code: CodePowerCap,
@@ -256,7 +256,7 @@ func (p *Predictor) spend(out *Prediction, s *scratch, waitS float64) {
 		for i := range out.Kernels {
 			k := &out.Kernels[i]
 			k.StartS, k.TimeS = k.StartS*stretch, k.TimeS*stretch
-			k.EnergyJ = Optional(static*k.TimeS + s.loads[i].Times*m.dynamic(&s.loads[i]))
+			k.EnergyJ = Optional(static*k.TimeS + s.loads[i].Times*m.dynamic(&s.loads[i], &s.times[i]))
 		}
 	}
 	out.LatencyLowS = out.LatencyS * low

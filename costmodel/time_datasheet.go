@@ -149,7 +149,7 @@ func (m *datasheetModel) kernel(l *Load) KernelTime {
 	case KindView, KindHost, KindControl, KindContainer:
 		return m.pack(0, priorCount, priorCount, 0, 0, 1)
 	}
-	memory, inCache := m.bw.seconds(l.Read, l.Written, l.Weights)
+	memory, inCache, cacheBytes := m.bw.seconds(l.Read, l.Written, l.Weights)
 	slow := 1.0
 	compute, by, class := 0.0, priorCount, priorCount
 	for i := range l.Products {
@@ -170,7 +170,9 @@ func (m *datasheetModel) kernel(l *Load) KernelTime {
 			compute, by = sec, priorVector
 		}
 	}
-	return m.pack(compute, by, class, memory/slow, inCache/slow, slow)
+	t := m.pack(compute, by, class, memory/slow, inCache/slow, slow)
+	t.CacheBytes = cacheBytes
+	return t
 }
 
 // specialFLOPs is what one exp, tanh, sqrt or division counts among other arithmetic: special-function units have a

@@ -76,16 +76,16 @@ func TestBandwidths(t *testing.T) {
 		{0, 0, 1e6, 1e-5},            // weights are cold
 		{1e6, 5e5, 0, 75e-8 + 75e-7}, // half way
 	} {
-		if got, _ := b.seconds(c.read, c.written, c.weights); math.Abs(got/c.want-1) > 1e-9 {
+		if got, _, _ := b.seconds(c.read, c.written, c.weights); math.Abs(got/c.want-1) > 1e-9 {
 			t.Errorf("%+v: %g s", c, got)
 		}
 	}
 	b.resident = true
-	if got, in := b.seconds(0, 0, 1e6); got != 1e-6 || in != got {
+	if got, in, _ := b.seconds(0, 0, 1e6); got != 1e-6 || in != got {
 		t.Errorf("resident weights take %g s, %g of them in the cache", got, in)
 	}
 	none := bandwidths{dram: 1e11}
-	if got, in := none.seconds(1e6, 0, 0); got != 1e-5 || in != 0 {
+	if got, in, _ := none.seconds(1e6, 0, 0); got != 1e-5 || in != 0 {
 		t.Errorf("without a cache: %g s, %g in it", got, in)
 	}
 }
