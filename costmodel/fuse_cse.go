@@ -117,7 +117,7 @@ func (g *graph) identity(t *tensor) ident {
 				}
 				id = ident{-2, string(b)}
 			}
-		} else if t.val.Tensor == nil && g.origins != nil {
+		} else if t.val.Tensor == nil && g.origins != nil && t.val.ID < g.firstOwn {
 			id = ident{-3, g.origins.of(t.val.Name, 0)}
 		}
 	}

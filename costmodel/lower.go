@@ -32,6 +32,10 @@ func Lower(r *analyzer.Report, rt Runtime) (*Plan, error) {
 		p.lowerEager(r.Nodes, dim.Const(1), 0)
 	case ORTCPU:
 		p.lowerORT(ortLevels())
+	case ORTCUDA:
+		p.lowerGPU(ortCUDALevels())
+	case TensorRT:
+		p.lowerGPU(tensorRTLevels())
 	default:
 		_, err := ParseRuntime(string(rt))
 		if err == nil {

@@ -2,6 +2,7 @@ package costmodel
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/onnxcost/onnxcost/analyzer"
@@ -45,6 +46,8 @@ type graph struct {
 	srcSlab    []*analyzer.Node
 	shapeSlab  []dim.Dim
 	nextID     int
+	firstOwn   int // values from here on are the graph's own
+	fileNodes  int // nodes before this position are the file's, in topological order
 
 	extentStack []extents
 }
@@ -63,15 +66,16 @@ type gnode struct {
 	// captured are values that bodies of the node take from this graph.
 	captured []*tensor
 
-	origin *analyzer.Node   // the node that decides its kind; nil for added nodes
-	src    []*analyzer.Node // whose work it does
-	work   op.Work
-	act    string // activation applied to the result
-	sum    bool   // the last input is added to the result
-	layout string
-	dead   bool
-	mark   uint32
-	alike  *gnode // next with the same hash, while duplicates are merged
+	origin  *analyzer.Node   // the node that decides its kind; nil for added nodes
+	src     []*analyzer.Node // whose work it does
+	work    op.Work
+	act     string // activation applied to the result
+	sum     bool   // the last input is added to the result
+	layout  string
+	dead    bool
+	mark    uint32
+	inPlace bool   // its operands are written where its result is
+	alike   *gnode // next with the same hash, while duplicates are merged
 }
 
 // tensor is a value of a graph under rewriting.
@@ -234,6 +238,7 @@ func newGraph(r *analyzer.Report, nodes []*analyzer.Node, outputs []*op.Value) *
 	for _, v := range outputs {
 		g.nextID = max(g.nextID, v.ID+1)
 	}
+	g.firstOwn, g.fileNodes = g.nextID, len(nodes)
 	g.tensors = make([]*tensor, g.nextID)
 	g.nodes = make([]*gnode, 0, len(nodes)+len(nodes)/2)
 	g.nodeSlab = make([]gnode, 0, len(nodes))
@@ -448,7 +453,9 @@ func (g *graph) newNode(opType, domain, name string) *gnode {
 // add makes a node of the runtime's own, without outputs.
 func (g *graph) add(opType, domain, name string, in ...*tensor) *gnode {
 	n := g.newNode(opType, domain, name)
-	n.rule = op.Lookup(domain, opType, g.opset)
+	if n.rule = op.Lookup(domain, opType, g.opset); n.rule == nil { // the runtime knows operators newer than the file's opset
+		n.rule = op.Lookup(domain, opType, math.MaxInt64)
+	}
 	n.in = g.newList(len(in))
 	copy(n.in, in)
 	for i, t := range n.in {

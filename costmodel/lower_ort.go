@@ -118,10 +118,17 @@ func (g *graph) optimise(levels []level) {
 
 // lowerORT makes the kernels of ONNX Runtime: the nodes of its optimised graph, in its execution order.
 func (p *Plan) lowerORT(levels []level) {
-	p.lowerGraph(levels, p.Report.Nodes, p.Report.Outputs, dim.Const(1), 0)
+	p.lowerGraph(levels, nil, p.Report.Nodes, p.Report.Outputs, dim.Const(1), 0)
 }
 
-func (p *Plan) lowerGraph(levels []level, nodes []*analyzer.Node, outputs []*op.Value, times dim.Dim, depth int) {
+// lowerGPU is lowerORT for runtimes that launch kernels on a device: what stays on the host is free.
+func (p *Plan) lowerGPU(levels []level) {
+	p.lowerGraph(levels, (*gnode).onGPU, p.Report.Nodes, p.Report.Outputs, dim.Const(1), 0)
+}
+
+// lowerGraph makes the kernels of one graph and of the bodies that its nodes run. Nodes that launches says nothing of
+// are free; nil takes all.
+func (p *Plan) lowerGraph(levels []level, launches func(*gnode) bool, nodes []*analyzer.Node, outputs []*op.Value, times dim.Dim, depth int) {
 	g := newGraph(p.Report, nodes, outputs)
 	if depth == 0 {
 		g.declare(p.Report.Model.Graph.ValueInfo)
@@ -135,16 +142,20 @@ func (p *Plan) lowerGraph(levels []level, nodes []*analyzer.Node, outputs []*op.
 	values := make([]*op.Value, 0, 6*len(order))
 	p.Kernels = slices.Grow(p.Kernels, len(order))
 	for i, n := range order {
-		k := &slab[i]
-		n.kernelIn(k, times, depth, &values)
-		k.node, k.graph = n, g
-		p.Kernels = append(p.Kernels, k)
+		if launches != nil && !launches(n) {
+			g.free = append(g.free, n.src...)
+		} else {
+			k := &slab[i]
+			n.kernelIn(k, times, depth, &values)
+			k.node, k.graph = n, g
+			p.Kernels = append(p.Kernels, k)
+		}
 		if n.origin == nil {
 			continue
 		}
 		for _, b := range n.origin.Bodies {
 			if !b.Alternative {
-				p.lowerGraph(levels, b.Nodes, b.Outputs, times.Mul(b.Times), depth+1)
+				p.lowerGraph(levels, launches, b.Nodes, b.Outputs, times.Mul(b.Times), depth+1)
 			}
 		}
 	}

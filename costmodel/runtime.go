@@ -27,6 +27,8 @@ type RuntimeInfo struct {
 var runtimes = []RuntimeInfo{
 	{Eager, "a framework that launches operator by operator (PyTorch eager)", "nothing, but what the framework has as one operator is one kernel (Gelu, layer norm, linear, attention); views cost none"},
 	{ORTCPU, "ONNX Runtime 1.30 with its CPU provider, all optimisations on", "what its own optimised graph fuses: activations and sums into convolutions and products, Gelu, normalisations; blocked layout"},
+	{ORTCUDA, "ONNX Runtime 1.30 with its CUDA provider", "biases, scales, transpositions and residuals into products, Gelu, normalisations; activations stay kernels; shape arithmetic costs none"},
+	{TensorRT, "TensorRT, as its developer guide describes fusion", "bias, sum and activation into convolutions and products; chains of element-wise layers; Gelu, normalisations, attention; views and concatenations cost none"},
 	{Torch7, "Torch7 modules over cuDNN 5, as arXiv:1605.07678 measured them", "nothing; a module is a kernel"},
 }
 
