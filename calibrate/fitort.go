@@ -331,7 +331,7 @@ func (d *ortDesign) coefficients(f *specs.Fit, x, se []float64) {
 				}
 			}
 		}
-		g.Terms[k.name] = specs.Coefficient{Value: x[j], SE: se[j], Unit: "s/" + k.name}
+		g.Terms[k.name] = specs.Coefficient{Value: digits(x[j], 6), SE: digits(se[j], 2), Unit: "s/" + k.name}
 		f.Groups[k.group] = g
 	}
 }
@@ -359,7 +359,7 @@ func (d *ortDesign) standIns(f *specs.Fit) {
 		}
 		g := specs.Group{Terms: map[string]specs.Coefficient{}}
 		for name, v := range of {
-			g.Terms[name] = specs.Coefficient{Value: Median(v), Unit: "s/" + name}
+			g.Terms[name] = specs.Coefficient{Value: digits(Median(v), 6), Unit: "s/" + name}
 		}
 		if len(g.Terms) > 0 {
 			f.Groups[costmodel.KindGroup(k)] = g
@@ -373,7 +373,7 @@ var residualP = []float64{0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95}
 func residualsOf(v []float64) *specs.Residuals {
 	r := &specs.Residuals{Count: len(v), P: residualP, HeldOut: true}
 	for _, p := range residualP {
-		r.Q = append(r.Q, Quantile(v, p))
+		r.Q = append(r.Q, digits(Quantile(v, p), 4))
 	}
 	return r
 }
@@ -408,8 +408,9 @@ func (d *ortDesign) heldOut(f *specs.Fit, x, residuals, held []float64) {
 			score.Within10 += 1 / float64(len(held))
 		}
 	}
-	score.MAPE = mean(fitted)
-	score.Spearman = Spearman(predicted, measured)
+	score.MAPE = digits(mean(fitted), 4)
+	score.HeldOutMAPE, score.Within10 = digits(score.HeldOutMAPE, 4), digits(score.Within10, 4)
+	score.Spearman = digits(Spearman(predicted, measured), 6)
 	f.Score = score
 	f.Residuals = residualsOf(held)
 	for name, v := range byGroup {
@@ -463,7 +464,7 @@ func (d *ortDesign) opsLine() specs.Group {
 		return g
 	}
 	se := standardErrors(a, b, x, residuals, weights)
-	g.Terms["fixed_s"] = specs.Coefficient{Value: x[0], SE: se[0], Unit: "s"}
-	g.Terms["s_per_op"] = specs.Coefficient{Value: x[1], SE: se[1], Unit: "s/op"}
+	g.Terms["fixed_s"] = specs.Coefficient{Value: digits(x[0], 6), SE: digits(se[0], 2), Unit: "s"}
+	g.Terms["s_per_op"] = specs.Coefficient{Value: digits(x[1], 6), SE: digits(se[1], 2), Unit: "s/op"}
 	return g
 }

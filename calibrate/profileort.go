@@ -48,20 +48,20 @@ func ProfileORT(ctx context.Context, s *Samples, name string) (*specs.Device, er
 		peak = math.Max(peak, rates.flops/float64(t))
 		bandwidth = math.Max(bandwidth, rates.bytes)
 	}
-	rate := specs.Rate{Figure: specs.Figure{Value: round3(peak * cores), Estimate: "the fastest microbenchmark, for all cores"},
+	rate := specs.Rate{Figure: specs.Figure{Value: digits(peak*cores, 3), Estimate: "the fastest microbenchmark, for all cores"},
 		Accumulate: specs.FP32, Path: specs.Vector}
 	d.Peak = map[specs.DType]specs.Rate{specs.FP32: rate}
 	d.PeakVector = map[specs.DType]specs.Rate{specs.FP32: rate}
-	d.Memory.BandwidthBytesPerS = specs.Figure{Value: round3(bandwidth), Estimate: "the fastest element-wise microbenchmark beyond the caches"}
+	d.Memory.BandwidthBytesPerS = specs.Figure{Value: digits(bandwidth, 3), Estimate: "the fastest element-wise microbenchmark beyond the caches"}
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-// round3 keeps three digits: more would claim a precision that a maximum does not have.
-func round3(v float64) float64 {
-	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 2, 64), 64)
+// digits keeps n significant digits: more would claim a precision that the measurements do not have.
+func digits(v float64, n int) float64 {
+	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', n-1, 64), 64)
 	if err != nil {
 		return v
 	}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onnxcost/onnxcost/calibrate"
+	"github.com/onnxcost/onnxcost/specs"
+)
+
+type calibrateOptions struct {
+	backendFlags
+	from    string
+	samples string
+	threads string
+	length  time.Duration
+	name    string
+	output  string
+}
+
+func newCalibrate(s streams) *cobra.Command {
+	var o calibrateOptions
+	c := &cobra.Command{
+		Use:   "calibrate --backend ort -o PROFILE.yaml",
+		Short: "Measure this machine with microbenchmarks and write its device profile",
+		Long: `Measure this machine with tiny models of every kind of kernel, fit what each kernel costs, and write a device profile
+that 'predict --device' takes. No network is part of it. --for is the time for each number of threads.
+
+--samples keeps what was measured, in the format of Go benchmarks (benchstat compares two of them); --from fits a kept
+file again, on any machine. Interrupting keeps what has been measured.`,
+		Example: `  onnxcost calibrate --backend ort -o here.yaml
+  onnxcost calibrate --backend ort --threads 1,4 --samples here.txt -o here.yaml
+  onnxcost calibrate --from here.txt -o here.yaml`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return misuse("calibrate: unexpected %q; it takes no models", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return runCalibrate(cmd.Context(), s, o) },
+	}
+	f := c.Flags()
+	o.add(c, f, "")
+	f.StringVar(&o.from, "from", "", "fit the samples in `FILE` instead of measuring")
+	f.StringVar(&o.samples, "samples", "", "write the samples to `FILE`")
+	f.StringVar(&o.threads, "threads", "1", "numbers of threads, `1,2,4`, each measured and fitted by itself")
+	f.DurationVar(&o.length, "for", 60*time.Second, "time to measure, loading included")
+	f.StringVar(&o.name, "name", "", "name of the device (default: the profile's file name)")
+	f.StringVarP(&o.output, "output", "o", "", "the profile, `FILE.yaml`")
+	return c
+}
+
+func (o *calibrateOptions) check() ([]int64, error) {
+	switch {
+	case o.output == "":
+		return nil, misuse("calibrate: no profile to write; give -o FILE.yaml")
+	case o.from == "" && o.backend == "":
+		return nil, misuse("calibrate: give --backend %s to measure, or --from SAMPLES to fit", strings.Join(backends, "|"))
+	case o.from != "" && o.backend != "":
+		return nil, misuse("calibrate: --from and --backend exclude each other")
+	case o.from != "" && o.samples != "":
+		return nil, misuse("calibrate: --from and --samples exclude each other")
+	case o.length < 5*time.Second || o.length > time.Hour:
+		return nil, misuse("--for %s: want 5s to 1h", o.length)
+	}
+	return parseCounts("--threads", o.threads)
+}
+
+func runCalibrate(ctx context.Context, s streams, o calibrateOptions) error {
+	threads, err := o.check()
+	if err != nil {
+		return err
+	}
+	var samples *calibrate.Samples
+	var stopped error
+	if o.from != "" {
+		if samples, err = readSamples(o.from); err != nil {
+			return err
+		}
+	} else {
+		samples, stopped, err = o.gather(ctx, s, threads)
+		if err != nil {
+			return err
+		}
+	}
+	d, err := calibrate.ProfileORT(context.WithoutCancel(ctx), samples, o.deviceName())
+	if err != nil {
+		return &codedError{exitInput, fmt.Errorf("the samples give no profile: %w", err)}
+	}
+	data, err := specs.MarshalDevice(d)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(o.output, data, 0o644); err != nil {
+		return err
+	}
+	for i := range d.Fits {
+		f := &d.Fits[i]
+		fmt.Fprintf(s.err, "%d threads: %d microbenchmarks, fitted to %s; of those set apart, half are within %s and %s within 10 %%\n",
+			f.Threads, f.Samples.Count, percent(f.Score.MAPE, 1), percent(f.Residuals.Quantile(0.75)-f.Residuals.Quantile(0.25), 2), percent(f.Score.Within10, 1))
+	}
+	if stopped != nil {
+		return &codedError{exitMisuse, errors.New("interrupted; the profile rests on what had been measured")}
+	}
+	return nil
+}
+
+// gather measures every number of threads. stopped says that the user interrupted it.
+func (o *calibrateOptions) gather(ctx context.Context, s streams, threads []int64) (all *calibrate.Samples, stopped, err error) {
+	lib, err := o.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, t := range threads {
+		got, notes, err := calibrate.GatherORT(ctx, lib, calibrate.SweepOptions{Threads: int(t), Seed: o.seed, For: o.length, Provider: o.provider,
+			Date: time.Now().Format(time.DateOnly), Progress: progressLine(s.err, fmt.Sprintf("%d threads", t))})
+		for _, n := range notes {
+			fmt.Fprintf(s.err, "onnxcost: %s\n", n)
+		}
+		switch {
+		case err != nil && !errors.Is(err, context.Canceled):
+			return nil, nil, &codedError{exitInput, err}
+		case err != nil:
+			stopped = err
+		}
+		if all == nil {
+			all = got
+		} else {
+			all.Samples = append(all.Samples, got.Samples...)
+		}
+		if stopped != nil {
+			break
+		}
+	}
+	if o.samples != "" && len(all.Samples) > 0 {
+		var b bytes.Buffer
+		if err := all.Write(&b); err != nil {
+			return nil, nil, err
+		}
+		if err := os.WriteFile(o.samples, b.Bytes(), 0o644); err != nil {
+			return nil, nil, err
+		}
+	}
+	return all, stopped, nil
+}
+
+func readSamples(path string) (*calibrate.Samples, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	samples, err := calibrate.ReadSamples(f, path)
+	if err != nil {
+		return nil, &codedError{exitInput, err}
+	}
+	return samples, nil
+}
+
+var notInName = regexp.MustCompile(`[^a-z0-9._-]+`)
+
+// deviceName is --name, or the profile's file name made to fit.
+func (o *calibrateOptions) deviceName() string {
+	if o.name != "" {
+		return o.name
+	}
+	base := strings.ToLower(strings.TrimSuffix(filepath.Base(o.output), filepath.Ext(o.output)))
+	base = strings.Trim(notInName.ReplaceAllString(base, "-"), "._-")
+	if base == "" {
+		return "this-machine"
+	}
+	return base[:min(64, len(base))]
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onnxcost/onnxcost/calibrate"
+)
+
+type measureOptions struct {
+	modelFlags
+	backendFlags
+	threads int
+	batch   string
+	length  time.Duration
+	output  string
+}
+
+var measureOutputs = []string{"table", "json", "ndjson", "csv", "markdown"}
+
+func newMeasure(s streams) *cobra.Command {
+	var o measureOptions
+	c := &cobra.Command{
+		Use:   "measure MODEL...",
+		Short: "Run models on this machine and say how long they take",
+		Long: `Run models and report the median time of one inference with its spread. Several models take turns in random order, so
+that drift hits all alike. Inputs are random numbers of the right type and shape unless --inputs gives them. A model
+that does not run is reported and does not stop the others.`,
+		Example: `  onnxcost measure model.onnx --backend ort
+  onnxcost measure zoo:resnet18 zoo:squeezenet1_1 --batch 1,8 --threads 2`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return misuse("measure: no model; give a path, - for stdin, or zoo:NAME")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return runMeasure(cmd.Context(), s, o, args) },
+	}
+	f := c.Flags()
+	o.modelFlags.add(f)
+	o.backendFlags.add(c, f, "ort")
+	f.IntVar(&o.threads, "threads", 1, "threads of the runtime")
+	f.StringVar(&o.batch, "batch", "", "batch sizes, `1,2,4,8`")
+	f.DurationVar(&o.length, "for", 3*time.Second, "time for each model and batch size")
+	f.StringVarP(&o.output, "output", "o", "table", strings.Join(measureOutputs, ", "))
+	completeWords(c, "output", measureOutputs)
+	c.ValidArgsFunction = completeModels
+	return c
+}
+
+// measurement is one row of the measure command. Times are seconds.
+type measurement struct {
+	Model    string   `json:"model"`
+	Batch    int64    `json:"batch"`
+	Threads  int      `json:"threads"`
+	MedianS  float64  `json:"median_s"`
+	P10S     float64  `json:"p10_s"`
+	P90S     float64  `json:"p90_s"`
+	Runs     int      `json:"runs"`
+	BestS    float64  `json:"best_s"`    // lowest median of a burst
+	LowS     float64  `json:"ci95_lo_s"` // of the median
+	HighS    float64  `json:"ci95_hi_s"`
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+func runMeasure(ctx context.Context, s streams, o measureOptions, args []string) error {
+	if err := oneOf("-o", o.output, measureOutputs); err != nil {
+		return err
+	}
+	rows, worst, err := measureModels(ctx, s, &o.modelFlags, &o.backendFlags, o.threads, o.batch, o.length, args)
+	if err != nil {
+		return err
+	}
+	if err := renderMeasurements(s, o.output, rows); err != nil {
+		return err
+	}
+	if worst != exitDone {
+		return &reported{worst}
+	}
+	return nil
+}
+
+// measureModels runs the models of the arguments. Models that fail are reported on the way.
+func measureModels(ctx context.Context, s streams, m *modelFlags, b *backendFlags, threads int, batch string, length time.Duration, args []string) ([]measurement, int, error) {
+	batches, err := parseCounts("--batch", batch)
+	if err != nil {
+		return nil, 0, err
+	}
+	if threads < 1 {
+		return nil, 0, misuse("--threads %d: want at least 1", threads)
+	}
+	if length < 10*time.Millisecond || length > time.Hour {
+		return nil, 0, misuse("--for %s: want 10ms to 1h", length)
+	}
+	lib, err := b.open()
+	if err != nil {
+		return nil, 0, err
+	}
+	jobs, worst := loadJobs(s, args, m)
+	got, err := calibrate.MeasureORT(ctx, lib, jobs, calibrate.MeasureOptions{Threads: threads, Batches: batches,
+		Rules: calibrate.DefaultRules(length, b.seed), Provider: b.provider, Progress: progressLine(s.err, "measure")})
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return nil, 0, err
+	}
+	if err != nil {
+		fmt.Fprintln(s.err, "onnxcost: interrupted; what follows had been measured")
+		worst = max(worst, exitMisuse)
+	}
+	var rows []measurement
+	for _, x := range got {
+		if x.Err != nil {
+			fmt.Fprintf(s.err, "onnxcost: %s\n", describeError(x.Model, x.Err))
+			worst = max(worst, exitOfRun(x.Err))
+			continue
+		}
+		if x.Runs == 0 {
+			continue
+		}
+		rows = append(rows, measurement{Model: x.Model, Batch: x.Batch, Threads: x.Threads, MedianS: x.Median, P10S: x.P10, P90S: x.P90,
+			Runs: x.Runs, BestS: x.Best, LowS: x.Lo, HighS: x.Hi, Warnings: x.Warnings})
+	}
+	return rows, worst, nil
+}
+
+func renderMeasurements(s streams, form string, rows []measurement) error {
+	switch form {
+	case "json":
+		if rows == nil {
+			rows = []measurement{}
+		}
+		e := json.NewEncoder(s.out)
+		e.SetIndent("", " ")
+		return e.Encode(struct {
+			Schema       string        `json:"schema"`
+			Measurements []measurement `json:"measurements"`
+		}{"onnxcost/measure/v1", rows})
+	case "ndjson":
+		for _, r := range rows {
+			if err := json.NewEncoder(s.out).Encode(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "csv":
+		var cells [][]string
+		for _, r := range rows {
+			num := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+			cells = append(cells, []string{r.Model, strconv.FormatInt(r.Batch, 10), num(r.MedianS), strconv.Itoa(r.Threads), num(r.P10S),
+				num(r.P90S), num(r.BestS), strconv.Itoa(r.Runs)})
+		}
+		return writeCSV(s.out, []string{"model", "batch", "measured_s", "threads", "p10_s", "p90_s", "best_s", "runs"}, cells)
+	}
+	g := grid{columns: []column{{"model", false, 40}, {"batch", true, 0}, {"threads", true, 0}, {"median", true, 0}, {"p10", true, 0},
+		{"p90", true, 0}, {"runs", true, 0}}}
+	for _, r := range rows {
+		g.add(r.Model, fmt.Sprint(r.Batch), fmt.Sprint(r.Threads), durationText(r.MedianS), durationText(r.P10S), durationText(r.P90S), fmt.Sprint(r.Runs))
+	}
+	if form == "markdown" {
+		return g.markdown(s.out)
+	}
+	if err := g.render(s.out); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		for _, w := range r.Warnings {
+			fmt.Fprintf(s.out, "%s, batch %d: %s\n", r.Model, r.Batch, w)
+		}
+	}
+	return nil
+}
