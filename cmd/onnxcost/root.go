@@ -115,7 +115,7 @@ the graph alone.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return misuse("%v; see 'onnxcost %s --help'", err, cmd.Name())
 	})
-	root.AddCommand(newAnalyze(s), newPredict(s), newDevices(s), newZoo(s), newExplain(s), newVersion(s))
+	root.AddCommand(newAnalyze(s), newPredict(s), newCalibrate(s), newMeasure(s), newValidate(s), newDevices(s), newZoo(s), newExplain(s), newVersion(s))
 	root.CompletionOptions.DisableDefaultCmd = false
 	return root
 }
