@@ -339,7 +339,10 @@ func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope) (executes bool, err
 		n.Inputs[i] = v
 		allConst = allConst && v.Const
 	}
-	outs := make([]*op.Value, len(p.Outputs))
+	outs := make([]*op.Value, max(len(p.Outputs), 1)) // rules describe a first output even where nobody asks for it
+	if len(p.Outputs) == 0 {
+		outs[0] = e.newValue("")
+	}
 	for i, name := range p.Outputs {
 		outs[i] = e.newValue(name)
 		if name != "" {
@@ -377,7 +380,7 @@ func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope) (executes bool, err
 		}
 		return false, nil
 	}
-	n.Outputs = outs
+	n.Outputs = outs[:len(p.Outputs)]
 	for i, name := range p.Outputs {
 		if name == "" {
 			n.Outputs[i] = nil
