@@ -73,10 +73,10 @@ func Roofline(name string, p *costmodel.Prediction, d *specs.Device, s Style) *F
 	for rank, i := range order {
 		q := p.Kernels[i]
 		y := math.Max(q.FLOPs/q.TimeS, ylo) / factor
-		m := &blob{x: q.FLOPs / q.Bytes, y: y, share: math.Max(0.004, 0.05*math.Sqrt(q.TimeS/total)), fill: fade(colors[q.Op], 0.75), edge: f.style.Theme.Background, width: 0.6}
+		m := &blob{x: q.FLOPs / q.Bytes, y: y, share: math.Max(0.003, 0.05*math.Sqrt(q.TimeS/total)), fill: fade(colors[q.Op], 0.75), edge: f.style.Theme.Background, width: 0.6}
 		plt.Add(m)
+		names.blobs = append(names.blobs, m)
 		if rank < 5 {
-			names.blobs = append(names.blobs, m)
 			st := ink(sizeLabel, f.style.textColor(colors[q.Op]))
 			names.items = append(names.items, Label{Text: fit(st, kernelName(q), 150), X: m.x, Y: m.y, Style: st})
 		}

@@ -73,6 +73,9 @@ type Dataset struct {
 	Device   string   // title of the device of predictions; "" for the paper's board
 	Software string   // runtime and precision of predictions
 	Notes    []string // what holds for all networks
+	// Elsewhere says that the predictions are for another device than the paper's board, so that time, power and memory are
+	// compared, not judged, against the published ones.
+	Elsewhere bool
 }
 
 // PaperDataset is the published data: fourteen networks in the order of Figures 1 and 10.
@@ -95,7 +98,7 @@ func PaperDataset() *Dataset {
 
 // Join overlays two datasets: the networks of a, then those of b.
 func Join(a, b *Dataset) *Dataset {
-	out := &Dataset{Device: a.Device, Software: a.Software}
+	out := &Dataset{Device: a.Device, Software: a.Software, Elsewhere: a.Elsewhere || b.Elsewhere}
 	if out.Device == "" {
 		out.Device, out.Software = b.Device, b.Software
 	}

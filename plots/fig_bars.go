@@ -163,13 +163,32 @@ func Density(d *Dataset, s Style) *Figure {
 
 // compare adds the error of predictions against the published values where both are drawn.
 func (f *Figure) compare(what string, rs []row, value func(*Network) float64) {
+	f.judge(what, false, rs, value)
+}
+
+// compareOn is compare for what depends on the device.
+func (f *Figure) compareOn(d *Dataset, what string, value func(*Network) float64) {
+	f.judge(what, d.Elsewhere, d.rows(), value)
+}
+
+func (f *Figure) judge(what string, elsewhere bool, rs []row, value func(*Network) float64) {
 	var p, a []float64
 	for _, r := range rs {
 		if r.published != nil && r.other != nil {
 			p, a = append(p, value(r.other)), append(a, value(r.published))
 		}
 	}
-	if e := Errors(p, a); e.N > 0 {
+	f.verdict(what, elsewhere, p, a)
+}
+
+// verdict states the error of predicted values against published ones, or their ratio where they are of different devices.
+func (f *Figure) verdict(what string, elsewhere bool, p, a []float64) {
+	e := Errors(p, a)
+	switch {
+	case e.N == 0:
+	case elsewhere:
+		f.Findings = append(f.Findings, fmt.Sprintf("%s: %s times the published board's (geometric mean of %d points).", what, three(math.Exp(meanLogRatio(p, a))), e.N))
+	default:
 		f.Findings = append(f.Findings, fmt.Sprintf("%s, predicted against published: %s.", what, e))
 	}
 }

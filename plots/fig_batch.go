@@ -146,9 +146,7 @@ func (f *Figure) compareSeries(what string, d *Dataset, series func(*Network) []
 			p, a = append(p, n.at(series(n), b)), append(a, m.at(series(m), b))
 		}
 	}
-	if e := Errors(p, a); e.N > 0 {
-		f.Findings = append(f.Findings, fmt.Sprintf("%s, predicted against published: %s.", what, e))
-	}
+	f.verdict(what, d.Elsewhere, p, a)
 }
 
 // TimeBatch is Figure 3: forward time per image against the batch size, both axes logarithmic.
@@ -228,7 +226,11 @@ func PowerBatch(d *Dataset, s Style) *Figure {
 	}
 	for _, o := range d.origins() {
 		if sp := SpreadOf(drawn[o]); sp.N > 1 {
-			f.Findings = append(f.Findings, fmt.Sprintf("Net power, %s: %.2f ± %.2f W (mean and standard deviation of %d points), a spread of %.1f %%: nearly independent of network and batch.", o, sp.Mean, sp.SD, sp.N, 100*sp.SD/sp.Mean))
+			s := fmt.Sprintf("Net power, %s: %.2f ± %.2f W (mean and standard deviation of %d points), a spread of %.1f %%", o, sp.Mean, sp.SD, sp.N, 100*sp.SD/sp.Mean)
+			if sp.SD < 0.1*sp.Mean {
+				s += ": nearly independent of network and batch"
+			}
+			f.Findings = append(f.Findings, s+".")
 		}
 	}
 	f.Panels = []Panel{{Plot: p, Right: f.nameRoom(d), Top: 4}}

@@ -79,7 +79,7 @@ func MemoryParams(d *Dataset, s Style) *Figure {
 	}
 	p.Add(names)
 	f.Panels = []Panel{{Plot: p, Right: 6, Top: 4}}
-	f.compare("Memory", d.rows(), y)
+	f.compareOn(d, "Memory", y)
 	f.memoryMeaning(d)
 	f.Notes = append(f.Notes, miss.notes()...)
 	f.notesOf(d)

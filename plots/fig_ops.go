@@ -95,7 +95,7 @@ func OpsTime(d *Dataset, s Style) *Figure {
 			draw(f, p, d, 0, &sizeLegend{sizes: []float64{5, 35, 95, 155}, unit: "M", title: "Parameters"})
 		f.Panels = append(f.Panels, Panel{Plot: p, Title: panelTitle(b), Right: 4})
 		miss.join(m)
-		f.compare(fmt.Sprintf("Time at batch %d", b), d.rows(), time)
+		f.compareOn(d, fmt.Sprintf("Time at batch %d", b), time)
 	}
 	f.Notes = append(f.Notes, miss.notes()...)
 	f.notesOf(d)
@@ -138,7 +138,7 @@ func OpsPower(d *Dataset, s Style) *Figure {
 			draw(f, p, d, 0, &sizeLegend{sizes: []float64{5, 35, 95, 155}, unit: "M", title: "Parameters"})
 		f.Panels = append(f.Panels, Panel{Plot: p, Title: panelTitle(b), Right: 4})
 		miss.join(m)
-		f.compare(fmt.Sprintf("Power at batch %d", b), d.rows(), power)
+		f.compareOn(d, fmt.Sprintf("Power at batch %d", b), power)
 	}
 	f.Notes = append(f.Notes, miss.notes()...)
 	f.notesOf(d)

@@ -42,7 +42,7 @@ func Top1Throughput(d *Dataset, s Style) *Figure {
 			draw(f, p, d, 0, &sizeLegend{sizes: []float64{1, 5, 15, 40}, unit: " G-Ops", title: "Operations"})
 		f.Panels = append(f.Panels, Panel{Plot: p, Title: panelTitle(b), Right: 4})
 		miss.join(m)
-		f.compare(fmt.Sprintf("Throughput at batch %d", b), d.rows(), hz)
+		f.compareOn(d, fmt.Sprintf("Throughput at batch %d", b), hz)
 	}
 	f.Notes = append(f.Notes, miss.notes()...)
 	f.notesOf(d)

@@ -2,6 +2,7 @@ package plots
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -87,6 +88,15 @@ func (f *Figure) Draw(c draw.Canvas) {
 func (f *Figure) drawPanels(c draw.Canvas) {
 	const gap = vg.Length(16)
 	n := vg.Length(len(f.Panels))
+	left := make([]vg.Length, len(f.Panels)) // of each panel's data in a row, so that those above each other line up
+	for i, p := range f.Panels {
+		if f.Rows {
+			y := p.Plot.Y.Label.Text
+			p.Plot.Y.Label.Text = ""
+			left[i] = p.Plot.DataCanvas(c).Min.X
+			p.Plot.Y.Label.Text = y
+		}
+	}
 	for i, p := range f.Panels {
 		r := c.Rectangle
 		if f.Rows {
@@ -98,6 +108,7 @@ func (f *Figure) drawPanels(c draw.Canvas) {
 			r.Min.X += vg.Length(i) * (w + gap)
 			r.Max.X = r.Min.X + w
 		}
+		r.Min.X += slices.Max(left) - left[i]
 		pc := draw.Canvas{Canvas: c.Canvas, Rectangle: r}
 		if p.Title != "" {
 			st := bold(ink(sizePanel, f.style.Theme.Ink))

@@ -119,3 +119,15 @@ func ranks(v []float64) []float64 {
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// meanLogRatio is the mean of ln(x/y) over the pairs of positive numbers.
+func meanLogRatio(x, y []float64) float64 {
+	sum, n := 0.0, 0
+	for i := range x {
+		if x[i] > 0 && y[i] > 0 && finite(x[i]) && finite(y[i]) {
+			sum += math.Log(x[i] / y[i])
+			n++
+		}
+	}
+	return sum / float64(n)
+}

@@ -102,7 +102,9 @@ func percentText(part, whole float64) string {
 	}
 	p := 100 * part / whole
 	switch {
-	case p > 0 && p < 0.1:
+	case p == 0:
+		return "0 %"
+	case p < 0.1:
 		return "<0.1 %"
 	case p < 10:
 		return fmt.Sprintf("%.1f %%", p)

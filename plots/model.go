@@ -132,6 +132,7 @@ const memoryMeaning = "Predicted memory is weights and activations; published me
 // describe says what the predictions were made for.
 func (d *Dataset) describe(p *costmodel.Predictor) {
 	d.Device, d.Software = deviceTitle(p.Device), softwareTitle(p)
+	d.Elsewhere = d.Elsewhere || p.Device.Name != specs.Paper().Board.Device
 }
 
 func deviceTitle(d *specs.Device) string {
