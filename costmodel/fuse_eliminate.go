@@ -36,7 +36,7 @@ func eliminateIdentity(g *graph, n *gnode) bool {
 		return false
 	}
 	if !out.output {
-		return g.bypass(n, in)
+		return g.eliminate(n, in)
 	}
 	if len(out.uses) > 0 || in.from == nil || in.output || len(in.uses) != 1 {
 		return false
@@ -46,6 +46,21 @@ func eliminateIdentity(g *graph, n *gnode) bool {
 	g.moveOutput(n, 0, p, slot)
 	g.remove(n)
 	return true
+}
+
+// eliminate removes n and lets its readers read t, where the runtime's graph utilities can: n has one operand, or one
+// that a node makes.
+func (g *graph) eliminate(n *gnode, t *tensor) bool {
+	made := 0
+	for _, in := range n.in {
+		if in != nil && in.from != nil {
+			made++
+		}
+	}
+	if made != 1 && len(n.in) != 1 {
+		return false
+	}
+	return g.bypass(n, t)
 }
 
 // eliminateSlice removes a Slice that takes everything: starts of 0, ends beyond any extent, steps of 1.
@@ -73,7 +88,7 @@ func eliminateSlice(g *graph, n *gnode) bool {
 			return false
 		}
 	}
-	return g.bypass(n, n.in[0])
+	return g.eliminate(n, n.in[0])
 }
 
 // eliminateDropout removes a Dropout whose mask nobody reads. Since opset 12 a ratio above 0 keeps it, whether or not
@@ -82,12 +97,12 @@ func eliminateDropout(g *graph, n *gnode) bool {
 	if len(n.out) > 1 && n.out[1] != nil && (len(n.out[1].uses) > 0 || n.out[1].output) {
 		return false
 	}
-	if t := n.arg(1); t != nil {
-		if v, ok := scalar(t); !ok || v > 0 {
+	if len(n.in) > 1 {
+		if v, ok := scalar(n.in[1]); !ok || v > 0 {
 			return false
 		}
 	}
-	return g.bypass(n, n.in[0])
+	return g.eliminate(n, n.in[0])
 }
 
 // eliminateExpand removes an Expand to the shape that its input is known to have.
@@ -102,7 +117,7 @@ func eliminateExpand(g *graph, n *gnode) bool {
 			return false
 		}
 	}
-	return g.bypass(n, n.in[0])
+	return g.eliminate(n, n.in[0])
 }
 
 // eliminateCast removes a Cast to the type that its input has.
@@ -110,7 +125,7 @@ func eliminateCast(g *graph, n *gnode) bool {
 	if int64(n.in[0].val.DType) != n.intAttr("to", 0) {
 		return false
 	}
-	return g.bypass(n, n.in[0])
+	return g.eliminate(n, n.in[0])
 }
 
 // eliminateBeforeShape lets Shape read what the Cast reads.
@@ -124,7 +139,7 @@ func eliminateBeforeShape(g *graph, n *gnode) bool {
 			return false
 		}
 	}
-	return g.bypass(n, n.in[0])
+	return g.eliminate(n, n.in[0])
 }
 
 // eliminateNeutral removes the addition of 0 and the multiplication by 1.
@@ -145,7 +160,7 @@ func eliminateNeutral(g *graph, n *gnode) bool {
 		if r := g.knownRank(x); len(c.val.Shape) > 0 && (r < 0 || r < len(c.val.Shape)) {
 			continue // the constant's axes could be more than x has
 		}
-		return g.bypass(n, x)
+		return g.eliminate(n, x)
 	}
 	return false
 }

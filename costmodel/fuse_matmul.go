@@ -191,8 +191,8 @@ func (g *graph) shapeConst(v ...int64) *tensor {
 	return t
 }
 
-// fuseMatMulTranspose turns transpositions of the last two axes of the operands into attributes of the product.
-// (ONNX Runtime: MatmulTransposeFusion.)
+// fuseMatMulTranspose turns transpositions of the operands into attributes of the product: of the last two axes, of the
+// first axis behind the other batch axes, or both. (ONNX Runtime: MatmulTransposeFusion.)
 func fuseMatMulTranspose(g *graph) bool {
 	changed := false
 	for _, n := range g.topological() {
@@ -200,27 +200,34 @@ func fuseMatMulTranspose(g *graph) bool {
 			n.in[0].val.DType != onnx.Float32 && n.in[0].val.DType != onnx.Float16 && n.in[0].val.DType != onnx.Float64 {
 			continue
 		}
-		var from [2]*gnode
-		for i := range from {
-			if t := n.producer(i); t != nil && swapsLastTwo(t) {
-				from[i] = t
+		var how [2]operandOrder
+		for i := range how {
+			if t := n.producer(i); t != nil && t.is("Transpose") {
+				how[i] = orderOf(permOf(t, max(t.rank0(), len(t.intsAttr("perm")))))
+				if r := g.knownRank(n.in[i]); how[i]&batchBehind != 0 && (r < 0 || g.knownRank(n.in[1-i]) != r) {
+					how[i] = asStored // the batch axes of both operands have to be known to line up
+				}
 			}
 		}
-		if from[0] == nil && from[1] == nil {
+		if how[0] == asStored && how[1] == asStored {
 			continue
 		}
 		f := g.add("FusedMatMul", domainMS, n.name+"/MatmulTransposeFusion/", n.in...)
 		f.attrs = slices.Clone(n.attrs)
-		for i, name := range []string{"transA", "transB"} {
-			if from[i] == nil {
+		g.merge(f, n)
+		for i, side := range []string{"A", "B"} {
+			t := f.producer(i)
+			if how[i] == asStored || n.intAttr("trans"+side, 0) != 0 || n.intAttr("transBatch"+side, 0) != 0 {
 				continue
 			}
-			g.setInput(f, i, from[i].in[0])
-			f.setInt(name, 1-n.intAttr(name, 0))
-		}
-		g.merge(f, n)
-		for _, t := range from {
-			if t != nil && !t.dead && !t.read() && !t.out[0].output {
+			if how[i]&lastSwapped != 0 {
+				f.setInt("trans"+side, 1)
+			}
+			if how[i]&batchBehind != 0 {
+				f.setInt("transBatch"+side, 1)
+			}
+			g.setInput(f, i, t.in[0])
+			if !t.read() && !t.out[0].output {
 				g.fold(f, t)
 				g.remove(t)
 			}
@@ -230,31 +237,44 @@ func fuseMatMulTranspose(g *graph) bool {
 	return changed
 }
 
-// swapsLastTwo reports whether t is a Transpose of the last two axes only.
-func swapsLastTwo(t *gnode) bool {
-	if !t.is("Transpose") {
-		return false
+// operandOrder says how a product can read an operand that is stored in another order.
+type operandOrder uint8
+
+const (
+	asStored    operandOrder = 0
+	lastSwapped operandOrder = 1 // the last two axes are swapped
+	batchBehind operandOrder = 2 // the first stored axis is the last but one (with lastSwapped: the last)
+)
+
+// orderOf recognises the permutations that a FusedMatMul can undo: …, n-1, n-2; 1, …, n-2, 0, n-1; and 1, …, n-1, 0.
+func orderOf(p []int64) operandOrder {
+	n := len(p)
+	if n < 2 {
+		return asStored
 	}
-	rank := t.rank0()
-	if p := t.intsAttr("perm"); p != nil {
-		rank = len(p)
-	}
-	if rank < 2 {
-		return false
-	}
-	for i, p := range permOf(t, rank) {
-		want := i
-		switch i {
-		case rank - 2:
-			want = rank - 1
-		case rank - 1:
-			want = rank - 2
+	for _, o := range []operandOrder{lastSwapped, batchBehind, batchBehind | lastSwapped} {
+		want := func(i int) int {
+			switch {
+			case o == lastSwapped && i >= n-2:
+				return 2*n - 3 - i
+			case o == lastSwapped:
+				return i
+			case o == batchBehind && i == n-1:
+				return i
+			case o == batchBehind && i == n-2, o == batchBehind|lastSwapped && i == n-1:
+				return 0
+			}
+			return i + 1
 		}
-		if int(p) != want {
-			return false
+		match := o == lastSwapped || n > 2
+		for i, x := range p {
+			match = match && int(x) == want(i)
+		}
+		if match {
+			return o
 		}
 	}
-	return true
+	return asStored
 }
 
 // fuseMatMulScale takes multiplications and divisions by a constant around a product into the product's alpha.

@@ -46,7 +46,7 @@ var ortLevels = sync.OnceValue(func() []level {
 			table("GeluFusion", geluTable()),
 			table("LayerNormFusion", layerNormTable()),
 			table("SimplifiedLayerNormFusion", simplifiedNormTable()),
-			{"MatmulTransposeFusion", []string{"MatMul"}, fuseMatMulTranspose},
+			{"MatmulTransposeFusion", []string{"MatMul", domainMS + ".FusedMatMul"}, fuseMatMulTranspose},
 			table("BiasGeluFusion", biasGeluTable()),
 			{"MatMulAddFusion", []string{"MatMul"}, fuseMatMulAdd},
 			table("SkipLayerNormFusion", skipNormTable()),
