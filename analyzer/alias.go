@@ -23,10 +23,19 @@ type Buffer struct {
 //
 // partial says that some tensor's size is unknown and counts 0. The error names the dimensions without a value.
 func (r *Report) Buffers(env dim.Env) (bufs []Buffer, partial bool, err error) {
+	return r.buffers(env, false)
+}
+
+// ViewBuffers is Buffers for a runtime that never writes a result over an input: only views share memory.
+func (r *Report) ViewBuffers(env dim.Env) (bufs []Buffer, partial bool, err error) {
+	return r.buffers(env, true)
+}
+
+func (r *Report) buffers(env dim.Env, viewsOnly bool) (bufs []Buffer, partial bool, err error) {
 	if env == nil {
 		env = r.Dims
 	}
-	l := &liveness{env: env, places: make([]place, r.values)}
+	l := &liveness{env: env, places: make([]place, r.values), viewsOnly: viewsOnly}
 	bufs, err = l.buffers(r.Nodes, r.Inputs, r.Outputs)
 	return bufs, l.partial, err
 }
@@ -36,7 +45,7 @@ func (l *liveness) buffers(nodes []*Node, inputs, outputs []*op.Value) ([]Buffer
 	if err != nil {
 		return nil, err
 	}
-	a := &aliases{vals: vals, bufOf: make([]int32, len(vals)), bufs: make([]Buffer, 0, len(vals)), values: make([]*op.Value, len(vals))}
+	a := &aliases{viewsOnly: l.viewsOnly, vals: vals, bufOf: make([]int32, len(vals)), bufs: make([]Buffer, 0, len(vals)), values: make([]*op.Value, len(vals))}
 	a.index = func(v *op.Value) int {
 		if v == nil || v.Const {
 			return -1
@@ -96,11 +105,12 @@ func (l *liveness) workspace(n *Node) (most int64, err error) {
 
 // aliases assigns the tensors of one graph to buffers.
 type aliases struct {
-	vals   []LiveValue
-	index  func(*op.Value) int // position in vals, -1 for constants and for values of other graphs
-	bufOf  []int32
-	bufs   []Buffer
-	values []*op.Value // backing of the one-element Buffer.Values
+	viewsOnly bool
+	vals      []LiveValue
+	index     func(*op.Value) int // position in vals, -1 for constants and for values of other graphs
+	bufOf     []int32
+	bufs      []Buffer
+	values    []*op.Value // backing of the one-element Buffer.Values
 }
 
 func (a *aliases) own(i int) {
@@ -127,6 +137,9 @@ func (a *aliases) share(n *Node, step, i int) int {
 		if k := a.index(n.Inputs[0]); k >= 0 && a.vals[k].Bytes == a.vals[i].Bytes {
 			return int(a.bufOf[k])
 		}
+		return -1
+	}
+	if a.viewsOnly {
 		return -1
 	}
 	for k, in := range n.Inputs {

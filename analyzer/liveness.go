@@ -43,6 +43,8 @@ type liveness struct {
 	places  []place // by value ID
 	runs    int32
 	partial bool
+	// viewsOnly says that no result takes the place of an input; see buffers.
+	viewsOnly bool
 }
 
 // place says where a value stands: in which run (one per graph or body) and at which position of its list.
