@@ -15,6 +15,7 @@ type setup struct {
 var timeForms = map[string]func(setup) (timeModel, error){
 	FormTorch7: newTorch7Model,
 	FormORTCPU: newORTModel,
+	FormGPU:    newGPUModel,
 }
 
 // findTimeFit gives the fit that serves the runtime, threads and precision among the forms that the model knows.

@@ -43,6 +43,11 @@ const shortestSplit = 128
 //
 // sumBandwidth is that of the traffic by which the parts of a split are added up.
 func gemmSeconds(r gemmRate, units float64, batch, m, n, k, sumBandwidth float64) float64 {
+	return gemmSecondsOver(tiles, r, units, batch, m, n, k, sumBandwidth)
+}
+
+// gemmSecondsOver is gemmSeconds with the tiles of a fit.
+func gemmSecondsOver(tiles []tile, r gemmRate, units float64, batch, m, n, k, sumBandwidth float64) float64 {
 	if batch <= 0 || m <= 0 || n <= 0 || k <= 0 {
 		return 0
 	}
