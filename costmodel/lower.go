@@ -19,6 +19,8 @@ type Plan struct {
 	// Free are the nodes that cost nothing: views, and what the runtime removes or computes beforehand.
 	Free        []*analyzer.Node
 	Diagnostics []analyzer.Diagnostic
+
+	memory memoryPrograms
 }
 
 // Lower turns the executed nodes of a Report into the kernels of a runtime. The error is for a runtime that does not

@@ -1,0 +1,168 @@
+package costmodel
+
+import (
+	"fmt"
+
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/analyzer/op"
+)
+
+// ortMemory runs the allocation plan of ONNX Runtime's CPU provider through its arena. Memory patterns are off: with
+// them the runtime asks for one block from the second run on, which is a little larger or smaller.
+func ortMemory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
+	plan.memory.once.Do(func() { plan.memory.ort = newORTProgram(plan.Kernels) })
+	m := &MemoryUse{PeakKernel: -1}
+	if err := ortWeights(m, plan, env); err != nil {
+		return nil, err
+	}
+	r := &ortRun{m: m, env: env, opt: opt, arena: newBFC()}
+	if err := r.run(plan.memory.ort, 0); err != nil {
+		return nil, err
+	}
+	m.ActivationBytes, m.InUseBytes, m.HeldBytes = r.peak, r.arena.peak, r.arena.held
+	m.ActivationLowBytes, m.ActivationHighBytes = r.peak, r.peak
+	return m, nil
+}
+
+// ortRun is one inference.
+type ortRun struct {
+	m     *MemoryUse
+	env   dim.Env
+	opt   MemoryOptions
+	arena *bfcArena
+	live  int64
+	peak  int64
+}
+
+func (r *ortRun) run(p *ortProgram, depth int) error {
+	sizes := make([]int64, len(p.buffers))
+	at := make([]int64, len(p.buffers))
+	for i := range p.buffers {
+		n, err := r.m.sizeOf(p.buffers[i].bytes, p.buffers[i].known, p.buffers[i].name, r.env)
+		if err != nil {
+			return err
+		}
+		sizes[i] = int64(float64(n) * r.opt.Scale)
+	}
+	for i := range p.steps {
+		s := &p.steps[i]
+		for _, b := range s.bodies { // one trip: its buffers are free again before the next one
+			if err := r.run(b, depth+1); err != nil {
+				return err
+			}
+		}
+		for _, b := range s.allocs {
+			at[b] = r.arena.alloc(sizes[b])
+			r.live += sizes[b]
+		}
+		if err := r.workspace(s.kernel); err != nil {
+			return err
+		}
+		if r.live > r.peak {
+			r.peak = r.live
+			if depth == 0 {
+				r.m.PeakKernel = i
+			}
+		}
+		if depth == 0 {
+			r.m.Timeline = append(r.m.Timeline, r.live)
+		}
+		for _, b := range s.frees {
+			r.arena.release(at[b])
+			r.live -= sizes[b]
+		}
+	}
+	if depth > 0 { // what a body gives its node
+		for i := range p.buffers {
+			if p.buffers[i].last == len(p.steps) {
+				r.arena.release(at[i])
+				r.live -= sizes[i]
+			}
+		}
+	}
+	return nil
+}
+
+// workspace takes and gives back the temporary memory of a kernel, beside its outputs.
+func (r *ortRun) workspace(k *Kernel) error {
+	f := ortWorkspaces[k.FullOp()]
+	if f == nil {
+		return nil
+	}
+	bytes, err := f(k, r.env, r.opt.Threads)
+	if err != nil {
+		return fmt.Errorf("workspace of %s: %w", k.Name, err)
+	}
+	addrs := make([]int64, len(bytes))
+	for i, b := range bytes {
+		addrs[i] = r.arena.alloc(b)
+	}
+	for _, a := range addrs {
+		r.arena.release(a)
+	}
+	return nil
+}
+
+// ortWeights adds up what the session holds: constants, those that a product reads as a matrix in panels of 16 columns.
+func ortWeights(m *MemoryUse, plan *Plan, env dim.Env) error {
+	seen := map[*op.Value]bool{}
+	for _, k := range plan.Kernels {
+		for i, w := range k.Weights {
+			if seen[w] {
+				continue
+			}
+			seen[w] = true
+			if i == 0 {
+				packed, ok, err := ortPacked(k, env)
+				if err != nil {
+					return err
+				}
+				if ok {
+					m.WeightBytes += packed
+					continue
+				}
+			}
+			b, known := w.Bytes()
+			n, err := m.sizeOf(b, known, w.Name, env)
+			if err != nil {
+				return err
+			}
+			m.WeightBytes += n
+		}
+	}
+	return nil
+}
+
+// ortPanel is the number of columns that MLAS packs a matrix in.
+const ortPanel = 16
+
+// ortPacked is the size of the packed form of a kernel's first constant: K·⌈N/16⌉·16 elements for the right operand of
+// a product and for each direction of a recurrent layer. ok is false where it is not packed.
+func ortPacked(k *Kernel, env dim.Env) (bytes int64, ok bool, err error) {
+	n := k.node
+	if n == nil {
+		return 0, false, nil
+	}
+	switch k.FullOp() {
+	case "MatMul", "Gemm", domainMS + ".FusedMatMul", domainMS + ".FusedGemm":
+	default:
+		return 0, false, nil
+	}
+	b := n.arg(1)
+	if b == nil || !b.isConst() || b.val != k.Weights[0] || b.val.DType != onnx.Float32 || len(b.val.Shape) != 2 {
+		return 0, false, nil
+	}
+	rows, err := b.val.Shape[0].Eval(env)
+	if err != nil {
+		return 0, false, err
+	}
+	cols, err := b.val.Shape[1].Eval(env)
+	if err != nil {
+		return 0, false, err
+	}
+	if n.intAttr("transB", 0) != 0 {
+		rows, cols = cols, rows
+	}
+	return rows * ((cols + ortPanel - 1) / ortPanel * ortPanel) * 4, true, nil
+}

@@ -1,0 +1,227 @@
+package costmodel
+
+import (
+	"slices"
+
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+)
+
+// ortProgram is the allocation plan of one graph: what ONNX Runtime decides before the first run, from what its own
+// shape inference knows of the tensors. (Its planner is AllocationPlanner in core/framework, for sequential execution;
+// the rules here were checked against the profiler's records of every allocation.)
+//
+//   - A graph output has memory of its own.
+//   - Operators that only rename pass their input's buffer on.
+//   - Some operators may write over an input that nobody else needs and that has the same shape.
+//   - Otherwise an output takes over the buffer that was freed last among those of the same shape and element size:
+//     the same shape, not the same number of bytes. An extent that inference does not know prevents it.
+//   - What a node needs no more is freed after it, and buffers that are taken over stay until their last user.
+type ortProgram struct {
+	buffers []ortBuffer
+	steps   []ortStep
+}
+
+// ortBuffer is memory that is allocated once, for one or several tensors in turn.
+type ortBuffer struct {
+	name  string // of the first tensor
+	bytes dim.Dim
+	known bool // the size
+	shape ortShape
+	uses  int // by arguments and by the caller that are still to come
+	last  int // step after which it is released; len(steps) for what the caller gets
+}
+
+// ortShape is a shape as the planner sees it: two are the same where rank, extents and element size are.
+type ortShape struct {
+	shape []dim.Dim
+	width int // bits; 0 where an extent or the element type is not known
+}
+
+func (a ortShape) same(b ortShape) bool {
+	return a.width > 0 && a.width == b.width && slices.EqualFunc(a.shape, b.shape, dim.Dim.Equal)
+}
+
+// ortStep is what one kernel allocates and what is released after it.
+type ortStep struct {
+	kernel *Kernel
+	allocs []int
+	frees  []int
+	bodies []*ortProgram
+}
+
+// ortInPlace is the input whose buffer the first output may take (MayInplace in the kernel definitions of the CPU
+// provider); -1 is the one that a convolution adds to its result.
+var ortInPlace = map[string]int{
+	"Relu": 0, "LeakyRelu": 0, "Elu": 0, "Selu": 0, "Celu": 0, "Sigmoid": 0, "HardSigmoid": 0, "Tanh": 0, "Softplus": 0, "Softsign": 0,
+	"ThresholdedRelu": 0, "Clip": 0, "Cast": 0, "Softmax": 0, "LogSoftmax": 0, "Shrink": 0, "ScatterElements": 0, "ScatterND": 0, "Trilu": 0,
+	domainNCHWc + ".Conv": -1, domainMS + ".FusedConv": -1,
+}
+
+// ortAlias are the operators whose first output is the buffer of their first input (Alias in the kernel definitions).
+var ortAlias = map[string]bool{
+	"Reshape": true, "Flatten": true, "Squeeze": true, "Unsqueeze": true, "Identity": true, "Dropout": true,
+	domainMS + ".ExpandDims": true,
+}
+
+// newORTProgram plans the main graph of a Plan and the bodies in it.
+func newORTProgram(kernels []*Kernel) *ortProgram {
+	p, _ := ortGraphProgram(kernels)
+	return p
+}
+
+// ortGraphProgram plans the graph of the first kernel and returns the kernels that are not of it or of its bodies.
+func ortGraphProgram(kernels []*Kernel) (*ortProgram, []*Kernel) {
+	b := &ortPlanner{prog: &ortProgram{}, bufOf: map[*tensor]int{}, places: map[*tensor]int{}}
+	if len(kernels) == 0 {
+		return b.prog, nil
+	}
+	b.graph = kernels[0].graph
+	for depth := kernels[0].Depth; len(kernels) > 0; {
+		k := kernels[0]
+		switch {
+		case k.graph == b.graph:
+			b.prog.steps = append(b.prog.steps, ortStep{kernel: k})
+			kernels = kernels[1:]
+		case k.Depth > depth:
+			var body *ortProgram
+			body, kernels = ortGraphProgram(kernels)
+			s := &b.prog.steps[len(b.prog.steps)-1]
+			s.bodies = append(s.bodies, body)
+		default:
+			b.plan()
+			return b.prog, kernels
+		}
+	}
+	b.plan()
+	return b.prog, nil
+}
+
+// ortPlanner follows the runtime's planner over one graph.
+type ortPlanner struct {
+	prog   *ortProgram
+	graph  *graph
+	bufOf  map[*tensor]int // tensors that a node has made; -1 for memory of the session or the caller
+	places map[*tensor]int // arguments and outputs that a tensor still has
+	free   []int           // buffers without further use, the latest last
+}
+
+func (b *ortPlanner) plan() {
+	steps := b.prog.steps
+	for i := range steps {
+		n := steps[i].kernel.node
+		for _, ts := range [2][]*tensor{n.in, n.captured} {
+			for _, t := range ts {
+				if t != nil {
+					b.places[t]++
+				}
+			}
+		}
+		for _, t := range n.out {
+			if t != nil && t.output {
+				b.places[t]++
+			}
+		}
+	}
+	for i := range steps {
+		b.node(i, steps[i].kernel)
+	}
+	for k := range b.prog.buffers {
+		if last := b.prog.buffers[k].last; last < len(steps) {
+			steps[last].frees = append(steps[last].frees, k)
+		}
+	}
+}
+
+func (b *ortPlanner) node(step int, k *Kernel) {
+	n := k.node
+	for i, t := range n.out {
+		if t == nil {
+			continue
+		}
+		if at := b.reuse(k, i, t); at != unshared {
+			b.bufOf[t] = at
+			if at >= 0 {
+				b.prog.buffers[at].uses += b.places[t]
+			}
+			continue
+		}
+		bytes, known := t.val.Bytes()
+		b.bufOf[t] = len(b.prog.buffers)
+		b.prog.buffers = append(b.prog.buffers, ortBuffer{name: t.val.Name, bytes: bytes, known: known, shape: b.shapeOf(t), uses: b.places[t], last: len(b.prog.steps)})
+		b.prog.steps[step].allocs = append(b.prog.steps[step].allocs, b.bufOf[t])
+	}
+	for _, ts := range [2][]*tensor{n.in, n.captured} {
+		for _, t := range ts {
+			if t == nil {
+				continue
+			}
+			if at, made := b.bufOf[t]; made && at >= 0 {
+				if b.prog.buffers[at].uses--; b.prog.buffers[at].uses == 0 {
+					b.dead(at, step)
+				}
+			}
+		}
+	}
+	for _, t := range n.out {
+		if t != nil {
+			if at := b.bufOf[t]; at >= 0 && b.prog.buffers[at].uses == 0 && b.prog.buffers[at].last != step {
+				b.dead(at, step)
+			}
+		}
+	}
+}
+
+func (b *ortPlanner) dead(at, step int) {
+	b.prog.buffers[at].last = step
+	b.free = append(b.free, at)
+}
+
+// unshared says that an output needs memory of its own.
+const unshared = -2
+
+// reuse returns the buffer that output i of a kernel takes over, -1 where it is an alias of the caller's or the
+// session's memory, unshared where it takes none.
+func (b *ortPlanner) reuse(k *Kernel, i int, t *tensor) int {
+	if t.output || t.val.Kind != onnx.KindTensor {
+		return unshared
+	}
+	n := k.node
+	if i == 0 && ortAlias[k.FullOp()] && n.arg(0) != nil {
+		if at, made := b.bufOf[n.in[0]]; made {
+			return at
+		}
+		return -1
+	}
+	want := b.shapeOf(t)
+	if arg, ok := ortInPlace[k.FullOp()]; ok && i == 0 {
+		if arg < 0 {
+			arg = len(n.in) - 1
+		}
+		if arg >= 0 && (n.sum || ortInPlace[k.FullOp()] >= 0) && n.arg(arg) != nil {
+			at, made := b.bufOf[n.in[arg]]
+			if made && at >= 0 && b.prog.buffers[at].uses == 1 && b.shapeOf(n.in[arg]).same(want) {
+				return at
+			}
+		}
+	}
+	if len(want.shape) == 0 {
+		return unshared
+	}
+	for f := len(b.free) - 1; f >= 0; f-- {
+		if at := b.free[f]; b.prog.buffers[at].shape.same(want) {
+			b.free = slices.Delete(b.free, f, f+1)
+			b.prog.buffers[at].last = len(b.prog.steps)
+			return at
+		}
+	}
+	return unshared
+}
+
+// shapeOf is what the runtime's inference knows of a tensor.
+func (b *ortPlanner) shapeOf(t *tensor) ortShape {
+	if !allAxes(t, b.graph.extents(t)) {
+		return ortShape{}
+	}
+	return ortShape{t.val.Shape, t.val.DType.Bits()}
+}
