@@ -66,6 +66,7 @@ type ortDesign struct {
 	a      *mat.Dense
 	b      []float64
 	kinds  map[string]costmodel.Kind // of the kernels in each group
+	prior  []float64                 // of each coefficient; nil or 0 for none
 	ops    []float64                 // operations of each point, 2 per multiply-accumulate
 }
 
@@ -145,23 +146,66 @@ func shared(group string) bool {
 // residualFloor is the relative error below which the robust fit takes points as equally good: the noise of a round.
 const residualFloor = 0.01
 
-// solve fits the coefficients on the rows that use says, all where it is nil.
+// priorWeight is what a coefficient's distance from its prior counts beside one observation of the same relative error.
+// It decides only what observations leave open.
+const priorWeight = 0.002
+
+// setPrior takes the median coefficients of a kind of kernel, as x has them, for the prior of all its operators: of some
+// there are five points only, and what these do not tell is more likely usual than nothing or anything.
+func (d *ortDesign) setPrior(x []float64) {
+	of := func(j int) (costmodel.Kind, bool) {
+		kind, ok := d.kinds[d.keys[j].group]
+		return kind, ok && kind != costmodel.KindContraction
+	}
+	values := map[costmodel.Kind]map[string][]float64{}
+	for j, k := range d.keys {
+		if kind, ok := of(j); ok && x[j] > 0 {
+			if values[kind] == nil {
+				values[kind] = map[string][]float64{}
+			}
+			values[kind][k.name] = append(values[kind][k.name], x[j])
+		}
+	}
+	d.prior = make([]float64, len(d.keys))
+	for j, k := range d.keys {
+		if kind, ok := of(j); ok && len(values[kind][k.name]) >= 3 {
+			d.prior[j] = Median(values[kind][k.name])
+		}
+	}
+}
+
+// solve fits the coefficients on the rows that use says, all where it is nil, and under the prior where there is one.
+// Residuals and weights are those of the rows.
 func (d *ortDesign) solve(start []float64, use func(i int) bool) (x, residuals, weights []float64, rows []int, err error) {
 	for i := range d.b {
 		if use == nil || use(i) {
 			rows = append(rows, i)
 		}
 	}
-	a := mat.NewDense(len(rows), len(d.keys), nil)
-	b := make([]float64, len(rows))
+	var priors []int
+	for j, p := range d.prior {
+		if p > 0 {
+			priors = append(priors, j)
+		}
+	}
+	n := len(rows) + len(priors)
+	a := mat.NewDense(n, len(d.keys), nil)
+	b, base := make([]float64, n), make([]float64, n)
 	for k, i := range rows {
-		b[k] = d.b[i]
+		b[k], base[k] = d.b[i], 1
 		for j := range d.keys {
 			a.Set(k, j, d.a.At(i, j))
 		}
 	}
-	x, residuals, weights, err = robustNNLS(a, b, start, residualFloor)
-	return x, residuals, weights, rows, err
+	for k, j := range priors {
+		b[len(rows)+k], base[len(rows)+k] = 1, priorWeight
+		a.Set(len(rows)+k, j, 1/d.prior[j])
+	}
+	x, residuals, weights, err = robustNNLS(a, b, base, start, residualFloor)
+	if err != nil {
+		return nil, nil, nil, nil, err
+	}
+	return x, residuals[:len(rows)], weights[:len(rows)], rows, nil
 }
 
 // predict is the fitted time of row i.
@@ -211,7 +255,7 @@ func cacheSizes(s *Samples) costmodel.ORTCache {
 	}
 	l2 := size("cache-l2-bytes", 1<<20)
 	l3 := size("cache-l3-bytes", math.Max(l2, 8<<20))
-	return costmodel.ORTCache{Near: l2 / 2, Far: l3 / 4, ColdFrom: l3 / 5, ColdTo: 4 * l3 / 5}
+	return costmodel.ORTCache{Near: l2 / 2, Far: l3 / 4, ColdFrom: l3 / 5, ColdTo: 3 * l3 / 5}
 }
 
 // searchCache tries other sizes one after the other and keeps what lowers the sum of absolute relative errors.
@@ -226,6 +270,7 @@ func (d *ortDesign) searchCache(c costmodel.ORTCache) (costmodel.ORTCache, []flo
 		if len(start) != len(d.keys) {
 			start = nil
 		}
+		d.prior = nil // coefficients may have come and gone
 		x, residuals, _, _, err := d.solve(start, nil)
 		var sum float64
 		for _, r := range residuals {
@@ -257,8 +302,11 @@ func (d *ortDesign) searchCache(c costmodel.ORTCache) (costmodel.ORTCache, []flo
 	if err := d.fill(c); err != nil {
 		return c, nil, err
 	}
+	d.prior = nil
 	if len(x) != len(d.keys) {
-		x = nil
+		if x, _, _, _, err = d.solve(nil, nil); err != nil {
+			return c, nil, err
+		}
 	}
 	return c, x, nil
 }
@@ -289,6 +337,7 @@ func fitORT(ctx context.Context, s *Samples, all []Point, threads int) (*specs.F
 	if err != nil {
 		return nil, reached{}, err
 	}
+	d.setPrior(x)
 	x, residuals, weights, _, err := d.solve(x, nil)
 	if err != nil {
 		return nil, reached{}, err
@@ -459,7 +508,7 @@ func (d *ortDesign) opsLine() specs.Group {
 		a.Set(k, 1, d.ops[i])
 		b[k] = d.b[i]
 	}
-	x, residuals, weights, err := robustNNLS(a, b, nil, residualFloor)
+	x, residuals, weights, err := robustNNLS(a, b, nil, nil, residualFloor)
 	if err != nil {
 		return g
 	}

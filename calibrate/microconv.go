@@ -182,7 +182,7 @@ var convClasses = []microClass{
 		k := d.pick(1, 1, 3, 3, 5)
 		return convDraw{cin: odd(), cout: odd(), h: d.log(6, 90), kh: k, kw: k, s: d.pick(1, 1, 2), act: d.pick(0, 1)}
 	}),
-	convClass("depthwiseodd", 5, 5e4, 2e7, func(d *draw) convDraw {
+	convClass("depthwiseodd", 8, 5e4, 2e7, func(d *draw) convDraw {
 		c := d.log(16, 400)/4*4 + d.pick(1, 2, 3)
 		return convDraw{cin: c, cout: c, g: c, h: d.log(6, 80), kh: 3, kw: 3, s: d.pick(1, 2), act: d.pick(0, 1)}
 	}),

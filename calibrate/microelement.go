@@ -122,7 +122,7 @@ var elementClasses = []microClass{
 	}),
 	elementClass("silu", func(m *micro, x arg) arg { return m.op("Mul", x.dims, []arg{x, m.unary("Sigmoid", x)}) }),
 	elementClass("gelu", gelu),
-	binaryClass("Add", 10), binaryClass("Mul", 10), binaryClass("Sub", 5), binaryClass("Div", 6), binaryClass("Pow", 5), binaryClass("Max", 5),
+	binaryClass("Add", 14), binaryClass("Mul", 14), binaryClass("Sub", 8), binaryClass("Div", 8), binaryClass("Pow", 6), binaryClass("Max", 6),
 	rowClass("softmax", 7, func(m *micro, x arg) arg { return m.unary("Softmax", x, attrInt("axis", -1)) }),
 	rowClass("layernorm", 6, func(m *micro, x arg) arg {
 		n := x.dims[2]

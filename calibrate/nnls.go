@@ -138,6 +138,9 @@ func solvePassive(gram *mat.SymDense, right []float64, passive []bool) ([]float6
 			idx = append(idx, j)
 		}
 	}
+	if len(idx) == 0 {
+		return make([]float64, len(passive)), true
+	}
 	sub := subMatrix(gram, idx)
 	var chol mat.Cholesky
 	if !chol.Factorize(sub) || chol.Cond() > 1e13 {
@@ -170,8 +173,9 @@ func subMatrix(m *mat.SymDense, idx []int) *mat.SymDense {
 
 // robustNNLS fits relative errors in the sense of least absolute deviations: rows are divided by b, and squares are
 // weighted anew by the inverse of their residual, which approaches the sum of absolute values. Residuals below floor
-// count alike, so that points that happen to fit do not take over. start may be nil; see nnls.
-func robustNNLS(a *mat.Dense, b, start []float64, floor float64) (x, residuals, weights []float64, err error) {
+// count alike, so that points that happen to fit do not take over. base (nil for 1) weighs rows beforehand; start may be
+// nil; see nnls.
+func robustNNLS(a *mat.Dense, b, base, start []float64, floor float64) (x, residuals, weights []float64, err error) {
 	rows, cols := a.Dims()
 	rel := mat.NewDense(rows, cols, nil)
 	ones := make([]float64, rows)
@@ -185,7 +189,7 @@ func robustNNLS(a *mat.Dense, b, start []float64, floor float64) (x, residuals, 
 	weights = make([]float64, rows)
 	residuals = make([]float64, rows)
 	for i := range weights {
-		weights[i] = 1
+		weights[i] = baseWeight(base, i)
 	}
 	for range 12 {
 		if x, err = nnls(rel, ones, weights, x); err != nil {
@@ -197,10 +201,17 @@ func robustNNLS(a *mat.Dense, b, start []float64, floor float64) (x, residuals, 
 				fitted += rel.At(i, j) * x[j]
 			}
 			residuals[i] = fitted - 1
-			weights[i] = 1 / math.Max(math.Abs(residuals[i]), floor)
+			weights[i] = baseWeight(base, i) / math.Max(math.Abs(residuals[i]), floor)
 		}
 	}
 	return x, residuals, weights, nil
+}
+
+func baseWeight(base []float64, i int) float64 {
+	if base == nil {
+		return 1
+	}
+	return base[i]
 }
 
 // standardErrors are those of the positive coefficients under the last weights: σ²·(AᵀWA)⁻¹ with σ² from the weighted

@@ -32,7 +32,8 @@ type ORTCache struct {
 	// Near is what an operator's inputs and outputs may take and still be found in the core's own cache; Far what they
 	// may take and still be found in any cache.
 	Near, Far float64
-	// All weights of a network are found in a cache up to ColdFrom, none from ColdTo on, and a share in between.
+	// Weights are found in a cache where an inference takes up to ColdFrom of weights and results, none of them from
+	// ColdTo on, and a share in between.
 	ColdFrom, ColdTo float64
 }
 
@@ -49,26 +50,35 @@ func ORTTerms(p *Plan, env dim.Env, cache ORTCache) ([][]Term, error) {
 	if p.Runtime != ORTCPU {
 		return nil, fmt.Errorf("plan for runtime %s, want %s", p.Runtime, ORTCPU)
 	}
-	var weights float64
+	var used float64 // bytes that pass through the caches between two uses of a weight
 	ks := make([]ortKernel, len(p.Kernels))
 	for i, k := range p.Kernels {
 		if err := ks[i].eval(k, env); err != nil {
 			return nil, fmt.Errorf("kernel %q (%s): %w", k.Name, k.FullOp(), err)
 		}
-		weights += ks[i].weights
+		used += ks[i].weights + ks[i].written
 	}
-	cold := 0.0
-	if weights > cache.ColdFrom {
-		cold = 1
-		if weights < cache.ColdTo {
-			cold = (weights - cache.ColdFrom) / (cache.ColdTo - cache.ColdFrom)
-		}
-	}
+	share := weightShares{ramp(used, cache.Near, 4*cache.Near), ramp(used, cache.ColdFrom, cache.ColdTo), ramp(used, cache.ColdTo, 2*cache.ColdTo)}
 	out := make([][]Term, len(ks))
 	for i := range ks {
-		out[i] = ks[i].terms(cache, cold)
+		out[i] = ks[i].terms(cache, share)
 	}
 	return out, nil
+}
+
+// weightShares are the shares of the weights that an inference finds outside of the core's own cache (warm), outside of
+// the cache's part that survives an inference (cold), and in memory only, with nothing of them in any cache (lost).
+type weightShares struct{ warm, cold, lost float64 }
+
+// ramp is 0 up to from, 1 from to on, and linear in between.
+func ramp(v, from, to float64) float64 {
+	switch {
+	case v <= from:
+		return 0
+	case v >= to:
+		return 1
+	}
+	return (v - from) / (to - from)
 }
 
 // ortKernel is a kernel with its extents as numbers.
@@ -78,6 +88,7 @@ type ortKernel struct {
 	w                    [][]float64 // of Weights
 	read, written        float64     // bytes of activations
 	weights              float64     // bytes
+	near                 float64     // size of the core's own cache, in bytes
 	group                string
 	batch, gm, gn, gk, g float64 // of the first contraction: Batch, M, N, K, Groups
 	list                 []Term
@@ -123,7 +134,8 @@ func (k *ortKernel) add(name string, value float64) {
 }
 
 // terms is the time of one execution in terms.
-func (k *ortKernel) terms(cache ORTCache, cold float64) []Term {
+func (k *ortKernel) terms(cache ORTCache, share weightShares) []Term {
+	k.near = cache.Near
 	k.list = append(k.list, Term{NodeGroup, "calls", 1})
 	switch k.Kind {
 	case KindView, KindHost, KindControl, KindContainer:
@@ -141,12 +153,12 @@ func (k *ortKernel) terms(cache ORTCache, cold float64) []Term {
 	default:
 		k.stream()
 	}
-	k.traffic(cache, cold)
+	k.traffic(cache, share)
 	return k.list
 }
 
 // traffic is what bytes cost that no cache near the core holds.
-func (k *ortKernel) traffic(cache ORTCache, cold float64) {
+func (k *ortKernel) traffic(cache ORTCache, share weightShares) {
 	moved := k.read + k.written
 	add := func(name string, v float64) {
 		if v > 0 {
@@ -155,7 +167,9 @@ func (k *ortKernel) traffic(cache ORTCache, cold float64) {
 	}
 	add("mid_bytes", moved-cache.Near)
 	add("far_bytes", moved-cache.Far)
-	add("cold_bytes", k.weights*cold)
+	add("warm_bytes", k.weights*share.warm)
+	add("cold_bytes", k.weights*share.cold)
+	add("lost_bytes", k.weights*share.lost)
 }
 
 // volume is the product of extents; 0 for an unknown shape.
@@ -246,6 +260,7 @@ func (k *ortKernel) recurrent() {
 	k.add("cells", dirs*steps*batch*gates*hidden)
 	k.add("steps", dirs*steps)
 	k.add("weights", dirs*gates*hidden*(input+hidden))
+	k.add("far_step_bytes", dirs*steps*(4*gates*hidden*hidden-k.near)) // what every step fetches anew
 }
 
 // convTranspose is a product with the transposed filter followed by the scatter of its columns.
@@ -271,7 +286,6 @@ func (k *ortKernel) stream() {
 	for _, s := range k.out {
 		outputs += volume(s)
 	}
-	k.add("calls", 1)
 	switch k.Kind {
 	case KindElementwise:
 		k.group += k.broadcast()
@@ -290,4 +304,5 @@ func (k *ortKernel) stream() {
 	default:
 		k.add("elements", math.Max(inputs, outputs))
 	}
+	k.add("calls", 1)
 }
