@@ -111,11 +111,13 @@ the graph alone.
 			return cmd.Help()
 		},
 		SuggestionsMinimumDistance: 2,
+		// flags of a misspelt command are not the mistake to name
+		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return misuse("%v; see 'onnxcost %s --help'", err, cmd.Name())
+		return misuse("%v; see '%s --help'", err, cmd.CommandPath())
 	})
-	root.AddCommand(newAnalyze(s), newPredict(s), newCalibrate(s), newMeasure(s), newValidate(s), newDevices(s), newZoo(s), newExplain(s), newVersion(s))
+	root.AddCommand(newAnalyze(s), newPredict(s), newCalibrate(s), newMeasure(s), newValidate(s), newDevices(s), newPlot(s), newZoo(s), newExplain(s), newVersion(s))
 	root.CompletionOptions.DisableDefaultCmd = false
 	return root
 }
