@@ -25,32 +25,37 @@ var convActivationTable = sync.OnceValue(func() fusions {
 	)
 })
 
-var geluTable = sync.OnceValue(func() fusions {
+var geluTable = sync.OnceValue(func() fusions { return geluRows("ms.Gelu") })
+
+// standardGeluTable makes the standard's operator, where the opset has it.
+var standardGeluTable = sync.OnceValue(func() fusions { return geluRows("Gelu") })
+
+func geluRows(to string) fusions {
 	return compileFusions(
-		fusion{name: "Gelu, x/2 first (GeluFusion)", op: "ms.Gelu", inputs: "x", when: isReal,
+		fusion{name: "Gelu, x/2 first (GeluFusion)", op: to, inputs: "x", when: isReal,
 			pattern: "Mul(Mul(x, 0.5), Add(Erf(Div(x, 1.4142135)), 1))"},
-		fusion{name: "Gelu, 1/2 last (GeluFusion)", op: "ms.Gelu", inputs: "x", when: isReal,
+		fusion{name: "Gelu, 1/2 last (GeluFusion)", op: to, inputs: "x", when: isReal,
 			pattern: "Mul(Mul(x, Add(Erf(Div(x, 1.4142135)), 1)), 0.5)"},
 	)
-})
+}
 
 var layerNormTable = sync.OnceValue(func() fusions {
 	const (
-		pattern   = "Add(Mul(Div(d:Sub(x, m:ReduceMean(x)), Sqrt(Add(v:ReduceMean(Pow(d, 2)), E))), G), B)"
-		duplicate = "Add(Mul(Div(Sub(x, m:ReduceMean(x)), Sqrt(Add(v:ReduceMean(Pow(Sub(x, m), 2)), E))), G), B)"
+		pattern   = "Add(Mul(Div(d:Sub(x, m:ReduceMean(x)), Sqrt(Add(v:ReduceMean(Pow(d, P)), E))), g), b)"
+		duplicate = "Add(Mul(Div(Sub(x, m:ReduceMean(x)), Sqrt(Add(v:ReduceMean(Pow(Sub(x, m), P)), E))), g), b)"
 	)
 	return compileFusions(
-		fusion{name: "LayerNormalization (LayerNormFusion)", op: "LayerNormalization", inputs: "x G B", when: normalisesLast, pattern: pattern,
+		fusion{name: "LayerNormalization (LayerNormFusion)", op: "LayerNormalization", inputs: "x g b", when: normalisesLast, pattern: pattern,
 			nodeName: func(m *match) string { return m.nodes[1].name + "/LayerNormFusion/" }},
-		fusion{name: "LayerNormalization, difference taken twice (LayerNormFusion)", op: "LayerNormalization", inputs: "x G B", when: normalisesLast,
+		fusion{name: "LayerNormalization, difference taken twice (LayerNormFusion)", op: "LayerNormalization", inputs: "x g b", when: normalisesLast,
 			pattern: duplicate, nodeName: func(m *match) string { return m.nodes[1].name + "/LayerNormFusion/" }},
 	)
 })
 
 var simplifiedNormTable = sync.OnceValue(func() fusions {
 	return compileFusions(
-		fusion{name: "RMS normalisation (SimplifiedLayerNormFusion)", op: "SimplifiedLayerNormalization", inputs: "x G", when: normalisesLast,
-			pattern:  "Mul(Div(x, Sqrt(Add(v:ReduceMean(Pow(x, 2)), E))), G)",
+		fusion{name: "RMS normalisation (SimplifiedLayerNormFusion)", op: "SimplifiedLayerNormalization", inputs: "x g", when: normalisesLast,
+			pattern:  "Mul(Div(x, Sqrt(Add(v:ReduceMean(Pow(x, 2)), E))), g)",
 			nodeName: func(m *match) string { return m.nodes[0].name + "/SimplifiedLayerNormFusion/" }},
 	)
 })
@@ -63,11 +68,14 @@ var biasGeluTable = sync.OnceValue(func() fusions {
 })
 
 var skipNormTable = sync.OnceValue(func() fusions {
+	row := func(name, inputs, pattern string) fusion {
+		return fusion{name: name, op: "ms.SkipLayerNormalization", inputs: inputs, when: residual, pattern: pattern}
+	}
 	return compileFusions(
-		fusion{name: "bias + residual + LayerNormalization (SkipLayerNormFusion)", op: "ms.SkipLayerNormalization", inputs: "x r G B C", when: residual,
-			pattern: "LayerNormalization(Add(Add(x, C), r), G, B)"},
-		fusion{name: "residual + LayerNormalization (SkipLayerNormFusion)", op: "ms.SkipLayerNormalization", inputs: "x r G B", when: residual,
-			pattern: "LayerNormalization(Add(x, r), G, B)"},
+		row("bias + residual + LayerNormalization (SkipLayerNormFusion)", "x r g b C", "LayerNormalization(Add(a:Add(x, C), r), g, b)"),
+		row("residual + LayerNormalization (SkipLayerNormFusion)", "x r g b", "LayerNormalization(Add(x, r), g, b)"),
+		row("bias + residual + LayerNormalization without shift (SkipLayerNormFusion)", "x r g C", "LayerNormalization(Add(a:Add(x, C), r), g)"),
+		row("residual + LayerNormalization without shift (SkipLayerNormFusion)", "x r g", "LayerNormalization(Add(x, r), g)"),
 	)
 })
 
@@ -118,15 +126,13 @@ func convTakesActivation(g *graph, c compiled, m *match) bool {
 	return isFloat32(g, c, m)
 }
 
-// normalisesLast: both means go over the same trailing axes, and scale and shift have those axes only.
+// normalisesLast: both means go over the same trailing axes, and scale and shift have those axes only. Of the
+// full normalisation the runtime does not look at the exponent.
 func normalisesLast(g *graph, c compiled, m *match) bool {
 	var axes []int64
 	for _, n := range m.nodes {
 		if !n.is("ReduceMean") {
 			continue
-		}
-		if n.intAttr("keepdims", 1) == 0 {
-			return false
 		}
 		a, ok := axesOf(n, 0) // negative axes stay as written
 		if !ok || len(a) == 0 || axes != nil && !slices.Equal(a, axes) {
@@ -141,11 +147,11 @@ func normalisesLast(g *graph, c compiled, m *match) bool {
 			return false
 		}
 	}
-	scale := c.value(m, "G").val.Shape
-	if len(scale) != len(axes) {
+	scale := c.value(m, "g")
+	if g.knownRank(scale) != len(axes) {
 		return false
 	}
-	if i := slices.Index(c.names, "B"); i >= 0 && !m.values[i].val.Shape.Equal(scale) {
+	if i := slices.Index(c.names, "b"); i >= 0 && (g.knownRank(m.values[i]) < 0 || !m.values[i].val.Shape.Equal(scale.val.Shape)) {
 		return false
 	}
 	return isReal(g, c, m)
@@ -160,7 +166,7 @@ func biasOfLastAxis(g *graph, c compiled, m *match) bool {
 	if len(b.val.Shape) != 1 {
 		x, b = b, x
 	}
-	if len(b.val.Shape) != 1 || !b.isConst() {
+	if len(b.val.Shape) != 1 {
 		return false
 	}
 	m.values[slices.Index(c.names, "x")], m.values[slices.Index(c.names, "b")] = x, b
@@ -169,17 +175,17 @@ func biasOfLastAxis(g *graph, c compiled, m *match) bool {
 	return ok && ok2 && last == size
 }
 
-// residual: both operands of the addition have the same three (or two) extents, as numbers or by name.
+// residual: both operands of the addition have the same three extents, as numbers or by name, the normalisation goes
+// over the last one, and a bias is the second operand of its own addition.
 func residual(g *graph, c compiled, m *match) bool {
 	x, r := c.value(m, "x"), c.value(m, "r")
-	if x.isConst() || r.isConst() {
+	if x.isConst() || r.isConst() || g.knownRank(x) != 3 || g.knownRank(r) != 3 || g.knownRank(c.value(m, "g")) != 1 {
 		return false
 	}
-	rank := g.knownRank(x)
-	if rank < 2 || rank > 3 || g.knownRank(r) != rank {
+	if i := slices.Index(c.names, "a"); i >= 0 && m.values[i].from.in[1] != c.value(m, "C") {
 		return false
 	}
-	for i := range rank {
+	for i := range 3 {
 		if !g.sameDim(x, i, r, i) {
 			return false
 		}

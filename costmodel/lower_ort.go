@@ -29,6 +29,11 @@ const maxRounds = 10
 var ortLevels = sync.OnceValue(func() []level {
 	rules := ruleTable(eliminations, gemmRules, convFolds, map[string][]rewriteRule{"Pad": {padFusion}})
 	table := func(name string, t fusions) pass { return pass{name, t.anchors(), t.run} }
+	since := func(opset int64, p pass) pass { // at the first level only where the standard has the operator
+		run := p.run
+		p.run = func(g *graph) bool { return g.opset >= opset && run(g) }
+		return p
+	}
 	return []level{
 		{
 			{"Level1_RuleBasedTransformer", slices.Collect(maps.Keys(rules)), rules.run},
@@ -36,6 +41,8 @@ var ortLevels = sync.OnceValue(func() []level {
 			{"ConstantFolding", nil, foldConstants},
 			{"MatMulAddFusion", []string{"MatMul"}, fuseMatMulAdd},
 			{"ReshapeFusion", []string{"Reshape"}, fuseReshapes},
+			since(20, table("GeluFusion", standardGeluTable())),
+			since(17, table("LayerNormFusion", layerNormTable())),
 			{"TransposeOptimizer", []string{"Transpose"}, pushTransposes},
 		},
 		{
@@ -46,6 +53,8 @@ var ortLevels = sync.OnceValue(func() []level {
 			table("GeluFusion", geluTable()),
 			table("LayerNormFusion", layerNormTable()),
 			table("SimplifiedLayerNormFusion", simplifiedNormTable()),
+			{"GatherSliceToSplitFusion", []string{"Gather", "Slice"}, splitPieces},
+			{"GatherToSliceFusion", []string{"Range"}, sliceRanges},
 			{"MatmulTransposeFusion", []string{"MatMul", domainMS + ".FusedMatMul"}, fuseMatMulTranspose},
 			table("BiasGeluFusion", biasGeluTable()),
 			{"MatMulAddFusion", []string{"MatMul"}, fuseMatMulAdd},
@@ -54,7 +63,8 @@ var ortLevels = sync.OnceValue(func() []level {
 			{"MatMulScaleFusion", []string{"MatMul", domainMS + ".FusedMatMul"}, fuseMatMulScale},
 		},
 		{
-			{"NchwcTransformer", []string{"Conv", domainMS + ".FusedConv", "MaxPool", "AveragePool"}, packChannels},
+			{"NchwcTransformer", []string{"Conv", domainMS + ".FusedConv", "MaxPool", "AveragePool",
+				"GlobalMaxPool", "GlobalAveragePool"}, packChannels},
 		},
 	}
 })
