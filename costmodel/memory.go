@@ -48,8 +48,8 @@ type memoryPrograms struct {
 }
 
 // Memory says what the runtime of a Plan needs under a binding of its free dimensions: for ort-cpu what its planner and
-// its arena do, for eager the caching allocator of a framework, for torch7-cudnn5 modules that keep their outputs. It is
-// safe for concurrent use. The error names the dimensions without a value, or a runtime without a memory model.
+// its arena do, for eager the caching allocator of a framework, for torch7-cudnn5 modules that keep their outputs, for
+// runtimes on accelerators a plan in one block with its bounds. It is safe for concurrent use. The error names the dimensions without a value, or a runtime without a memory model.
 //
 // Call it once per batch size; the work of planning is done at the first call and kept with the Plan.
 func Memory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
@@ -71,6 +71,8 @@ func Memory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
 		m, err = torch7Memory(plan, env)
 	case Eager:
 		m, err = eagerMemory(plan, env, opt)
+	case ORTCUDA, TensorRT:
+		m, err = deviceMemory(plan, env, opt)
 	default:
 		return nil, fmt.Errorf("runtime %s has no memory model", plan.Runtime)
 	}

@@ -20,6 +20,7 @@ func ortMemory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
 	if err := r.run(plan.memory.ort, 0); err != nil {
 		return nil, err
 	}
+	m.WeightBytes = int64(float64(m.WeightBytes) * opt.Scale)
 	m.ActivationBytes, m.InUseBytes, m.HeldBytes = r.peak, r.arena.peak, r.arena.held
 	m.ActivationLowBytes, m.ActivationHighBytes = r.peak, r.peak
 	return m, nil
@@ -39,11 +40,16 @@ func (r *ortRun) run(p *ortProgram, depth int) error {
 	sizes := make([]int64, len(p.buffers))
 	at := make([]int64, len(p.buffers))
 	for i := range p.buffers {
-		n, err := r.m.sizeOf(p.buffers[i].bytes, p.buffers[i].known, p.buffers[i].name, r.env)
-		if err != nil {
-			return err
+		b := &p.buffers[i]
+		if !b.known {
+			r.m.unknown("the size of " + b.name)
+			continue
 		}
-		sizes[i] = int64(float64(n) * r.opt.Scale)
+		n, err := b.bytes.eval(r.env)
+		if err != nil {
+			return fmt.Errorf("size of %s: %w", b.name, err)
+		}
+		sizes[i] = int64(n * r.opt.Scale)
 	}
 	for i := range p.steps {
 		s := &p.steps[i]

@@ -25,7 +25,7 @@ type ortProgram struct {
 // ortBuffer is memory that is allocated once, for one or several tensors in turn.
 type ortBuffer struct {
 	name  string // of the first tensor
-	bytes dim.Dim
+	bytes figure
 	known bool // the size
 	shape ortShape
 	uses  int // by arguments and by the caller that are still to come
@@ -148,7 +148,7 @@ func (b *ortPlanner) node(step int, k *Kernel) {
 		}
 		bytes, known := t.val.Bytes()
 		b.bufOf[t] = len(b.prog.buffers)
-		b.prog.buffers = append(b.prog.buffers, ortBuffer{name: t.val.Name, bytes: bytes, known: known, shape: b.shapeOf(t), uses: b.places[t], last: len(b.prog.steps)})
+		b.prog.buffers = append(b.prog.buffers, ortBuffer{name: t.val.Name, bytes: makeFigure(bytes), known: known, shape: b.shapeOf(t), uses: b.places[t], last: len(b.prog.steps)})
 		b.prog.steps[step].allocs = append(b.prog.steps[step].allocs, b.bufOf[t])
 	}
 	for _, ts := range [2][]*tensor{n.in, n.captured} {

@@ -75,8 +75,6 @@ type Predictor struct {
 	batchDims   []string // symbols that are a leading dimension of an input
 	batchFixed  int64    // the leading dimension where it is a number; 0 where inputs have none
 	weightBytes float64
-	activations figure
-	peakKnown   bool
 	actScale    float64
 	diagnostics []analyzer.Diagnostic
 	scratch     sync.Pool
@@ -130,9 +128,6 @@ func Compile(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options
 	p.Plan = plan
 	p.leading(r)
 	p.weightBytes, p.actScale = weightBytes(r, p.Precision), elementSize{p.Precision.Bits()}.scale(floatType(r))
-	if peak, ok := r.PeakFormula(dim.Env{}); ok {
-		p.activations, p.peakKnown = makeFigure(peak), true
-	}
 	for _, k := range plan.Kernels {
 		p.forms = append(p.forms, newLoadForm(k, p.Precision))
 		p.names = append(p.names, namesOf(k))

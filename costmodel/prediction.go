@@ -35,12 +35,16 @@ type Prediction struct {
 	PowerW           Optional `json:"power_w"` // mean over the inference, idle included
 	IdleW            Optional `json:"idle_w"`
 
-	// PeakMemoryBytes is WeightMemoryBytes + ActivationMemoryBytes. Weights are all constants in the precision's element
-	// size; activations the peak of the live sets of the graph without any sharing of buffers, not yet what the
-	// runtime's own allocator hands out.
-	PeakMemoryBytes       int64 `json:"peak_memory_bytes"`
-	WeightMemoryBytes     int64 `json:"weight_memory_bytes"`
-	ActivationMemoryBytes int64 `json:"activation_memory_bytes"`
+	// PeakMemoryBytes is WeightMemoryBytes + ActivationMemoryBytes, which are those of the runtime (see Memory) in the
+	// precision's element size. The low and high ends are those of the activations where rules of the runtime are not
+	// known, and equal the figure where they are. AllocatorMemoryBytes is the most that the runtime's allocator has in use
+	// for activations, rounding and workspaces inside of kernels included.
+	PeakMemoryBytes           int64 `json:"peak_memory_bytes"`
+	WeightMemoryBytes         int64 `json:"weight_memory_bytes"`
+	ActivationMemoryBytes     int64 `json:"activation_memory_bytes"`
+	ActivationMemoryLowBytes  int64 `json:"activation_memory_low_bytes"`
+	ActivationMemoryHighBytes int64 `json:"activation_memory_high_bytes"`
+	AllocatorMemoryBytes      int64 `json:"allocator_memory_bytes"`
 
 	Baselines       Baselines             `json:"baselines"`
 	Kernels         []KernelPrediction    `json:"kernels"`
@@ -128,8 +132,7 @@ func (p *Predictor) At(batch int64, dims dim.Env) (*Prediction, error) {
 		return nil, err
 	}
 	out := &Prediction{Device: p.Device.Name, Runtime: p.Runtime, Precision: p.Precision, Threads: p.Threads, Batch: n, Dims: env,
-		IntervalLevel: IntervalLevel, Provenance: specs.Datasheet, PowerProvenance: specs.Datasheet,
-		WeightMemoryBytes: int64(p.weightBytes)}
+		IntervalLevel: IntervalLevel, Provenance: specs.Datasheet, PowerProvenance: specs.Datasheet}
 	if p.fit != nil {
 		out.Provenance = specs.Calibrated
 	}
@@ -157,24 +160,15 @@ func needDims(err error) error {
 	return err
 }
 
-// memory evaluates the live-set peak.
+// memory is what the runtime needs.
 func (p *Predictor) memory(out *Prediction, env dim.Env) error {
-	var peak float64
-	if p.peakKnown {
-		v, err := p.activations.eval(env)
-		if err != nil {
-			return needDims(err)
-		}
-		peak = v
-	} else {
-		l, err := p.Plan.Report.Liveness(env)
-		if err != nil {
-			return needDims(err)
-		}
-		peak = float64(l.PeakBytes)
+	m, err := Memory(p.Plan, env, MemoryOptions{Threads: p.Threads, Scale: p.actScale})
+	if err != nil {
+		return needDims(err)
 	}
-	out.ActivationMemoryBytes = int64(peak * p.actScale)
-	out.PeakMemoryBytes = out.WeightMemoryBytes + out.ActivationMemoryBytes
+	out.WeightMemoryBytes, out.ActivationMemoryBytes, out.PeakMemoryBytes = m.WeightBytes, m.ActivationBytes, m.PeakBytes()
+	out.ActivationMemoryLowBytes, out.ActivationMemoryHighBytes = m.ActivationLowBytes, m.ActivationHighBytes
+	out.AllocatorMemoryBytes = m.InUseBytes
 	if have := p.Device.Memory.CapacityBytes.Value; float64(out.PeakMemoryBytes) > have {
 		out.Diagnostics = append(out.Diagnostics, analyzer.Diagnostic{Severity: analyzer.SeverityWarning, Code: CodeMemory,
 			Message: fmt.Sprintf("needs %d bytes, device %s has %.0f", out.PeakMemoryBytes, p.Device.Name, have)})

@@ -125,8 +125,7 @@ func renderPrediction(s streams, o *predictOptions, x predicted) error {
 	if x.Day != nil {
 		g.add(fmt.Sprintf("a day at %s/s", three(x.Day.RatePerS)), optional(x.Day.EnergyJ, "J"), dayDetail(x))
 	}
-	g.add("peak memory", byteSize(float64(p.PeakMemoryBytes)), fmt.Sprintf("weights %s, live activations %s",
-		byteSize(float64(p.WeightMemoryBytes)), byteSize(float64(p.ActivationMemoryBytes))))
+	g.add("peak memory", byteSize(float64(p.PeakMemoryBytes)), memoryText(p))
 	g.add("ops baseline", scale(p.Baselines.Ops.LatencyS, "s"), ratioTo(p.Baselines.Ops.LatencyS, p.LatencyS)+": time linear in operations")
 	g.add("roofline baseline", scale(p.Baselines.Roofline.LatencyS, "s"), ratioTo(p.Baselines.Roofline.LatencyS, p.LatencyS)+": data sheet alone")
 	if err := writeGrid(s, g, md); err != nil {
@@ -256,4 +255,13 @@ func csvPredictions(s streams, o *predictOptions, all []predicted) error {
 		}
 	}
 	return writeCSV(s.out, header, rows)
+}
+
+// memoryText is what a prediction's memory is made of.
+func memoryText(p *costmodel.Prediction) string {
+	text := fmt.Sprintf("weights %s, activations %s", byteSize(float64(p.WeightMemoryBytes)), byteSize(float64(p.ActivationMemoryBytes)))
+	if p.ActivationMemoryLowBytes < p.ActivationMemoryHighBytes {
+		text += fmt.Sprintf(" (%s … %s)", byteSize(float64(p.ActivationMemoryLowBytes)), byteSize(float64(p.ActivationMemoryHighBytes)))
+	}
+	return text
 }
