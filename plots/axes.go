@@ -88,7 +88,7 @@ func logAxis(a *plot.Axis, lo, hi float64, write func(float64) string) {
 				continue
 			}
 			labelled := m == 1 || decades < 3.2 && (m == 2 || m == 5) || decades < 0.9 && m != 7 && m != 9
-			if decades > 8 && int(e)%2 != 0 {
+			if every := 1 + int(decades)/8; int(e)%every != 0 {
 				labelled = false
 			}
 			tick := plot.Tick{Value: v}
@@ -117,7 +117,7 @@ func decadesOnly(a *plot.Axis) {
 func logRange(values []float64, margin float64) (lo, hi float64) {
 	lo, hi = math.Inf(1), math.Inf(-1)
 	for _, v := range values {
-		if finite(v) && v > 0 {
+		if finite(v) && v >= 1/extreme {
 			lo, hi = math.Min(lo, v), math.Max(hi, v)
 		}
 	}
@@ -169,7 +169,7 @@ func dottedGrid(s Style) grid {
 func nominal(p *plot.Plot, names []string) {
 	t := make(plot.ConstantTicks, len(names))
 	for i, n := range names {
-		t[i] = plot.Tick{Value: float64(i), Label: n}
+		t[i] = plot.Tick{Value: float64(i), Label: fit(p.X.Tick.Label, clean(n), maxName)}
 	}
 	p.X.Tick.Marker = t
 	p.X.Tick.Label.Rotation = math.Pi / 6

@@ -103,25 +103,27 @@ func binned(ks []costmodel.KernelPrediction, run int, value func(costmodel.Kerne
 	return out
 }
 
-// stageTicks marks where the first part of the scope changes; names that would stand too near to the one before are left
+// stageTicks marks where the stage of the network changes; names that would stand too near to the one before are left
 // out, and panels above the last have ticks alone.
 func stageTicks(p *plot.Plot, ks []costmodel.KernelPrediction, run int, named bool) {
+	depth := stageDepth(ks)
 	var t plot.ConstantTicks
-	last, named1 := "", math.Inf(-1)
+	last, lastNamed := "", math.Inf(-1)
 	gap := float64(len(ks)/run) / 22
 	for i, k := range ks {
-		stage, _, _ := strings.Cut(strings.TrimPrefix(k.Scope, "/"), "/")
+		stage := stageOf(k.Scope, depth)
 		if stage == "" || stage == last {
 			continue
 		}
 		last = stage
 		x := float64(i / run)
 		tick := plot.Tick{Value: x}
-		if named && x-named1 >= gap {
-			if r := []rune(stage); len(r) > 16 {
-				stage = string(r[:15]) + "…"
+		if named && x-lastNamed >= gap {
+			name := stage[strings.LastIndexByte(stage, '/')+1:]
+			if r := []rune(name); len(r) > 16 {
+				name = "…" + string(r[len(r)-15:])
 			}
-			tick.Label, named1 = stage, x
+			tick.Label, lastNamed = clean(name), x
 		}
 		t = append(t, tick)
 	}
@@ -132,4 +134,27 @@ func stageTicks(p *plot.Plot, ks []costmodel.KernelPrediction, run int, named bo
 	p.X.Tick.Marker = t
 	p.X.Tick.Label.Rotation = math.Pi / 6
 	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YTop
+}
+
+// stageOf is the first parts of a scope.
+func stageOf(scope string, depth int) string {
+	parts := strings.Split(strings.Trim(scope, "/"), "/")
+	return strings.Join(parts[:min(depth, len(parts))], "/")
+}
+
+// stageDepth is how many parts of the scope make a stage: as few as leave no stage with more than half of the kernels.
+func stageDepth(ks []costmodel.KernelPrediction) int {
+	const deepest = 5
+	for depth := 1; depth < deepest; depth++ {
+		count, most := map[string]int{}, 0
+		for _, k := range ks {
+			s := stageOf(k.Scope, depth)
+			count[s]++
+			most = max(most, count[s])
+		}
+		if 2*most <= len(ks) {
+			return depth
+		}
+	}
+	return 1
 }

@@ -6,6 +6,8 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
+
+	"github.com/onnxcost/onnxcost/specs"
 )
 
 // batchRange is the range of batch sizes of a dataset; the paper's 1 to 64 where there is none.
@@ -210,6 +212,9 @@ func PowerBatch(d *Dataset, s Style) *Figure {
 	log2Axis(&p.X, first, last)
 	lo, hi := d.powerRange([]int{0})
 	linearAxis(&p.Y, lo, hi, 8)
+	if batches := specs.Paper().Batches; d.apart(batches, (*Network).powerAt) {
+		f.wideAxis(&p.Y, d, batches, (*Network).powerAt)
+	}
 	band := &area{fill: f.style.Theme.Wash}
 	p.Add(band, dottedGrid(f.style))
 	mean := &curve{style: stroke(f.style.Theme.Soft, 1.2, 7, 3)}

@@ -2,9 +2,14 @@ package plots
 
 import (
 	"math"
+	"slices"
+
+	"gonum.org/v1/plot"
 )
 
 func (n *Network) timeAt(batch int) float64 { return n.at(n.TimeMS, batch) }
+
+func (n *Network) powerAt(batch int) float64 { return n.at(n.PowerW, batch) }
 
 // origins lists the origins in a dataset, published first.
 func (d *Dataset) origins() []Origin {
@@ -37,7 +42,55 @@ func fitLine(s Style, l Line, lo, hi float64, dashed bool) *curve {
 	if dashed {
 		st = stroke(s.Theme.Soft, 1, 5, 3)
 	}
-	return &curve{pts: []xy{{lo, l.At(lo)}, {hi, l.At(hi)}}, style: st}
+	const parts = 64 // a line is bent where an axis is logarithmic
+	c := &curve{style: st}
+	for i := 0; i <= parts; i++ {
+		x := lo + (hi-lo)*float64(i)/parts
+		if lo > 0 {
+			x = lo * math.Pow(hi/lo, float64(i)/parts)
+		}
+		c.pts = append(c.pts, xy{x, l.At(x)})
+	}
+	return c
+}
+
+// apart says that the figures of a dataset's origins differ so much that one linear axis would squash some of them: their
+// geometric means by more than four.
+func (d *Dataset) apart(batches []int, value func(*Network, int) float64) bool {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for _, o := range d.origins() {
+		sum, n := 0.0, 0
+		for _, m := range d.Networks {
+			for _, b := range batches {
+				if v := value(m, b); m.Origin == o && finite(v) && v > 0 {
+					sum += math.Log(v)
+					n++
+				}
+			}
+		}
+		if n > 0 {
+			lo, hi = math.Min(lo, sum/float64(n)), math.Max(hi, sum/float64(n))
+		}
+	}
+	return hi-lo > math.Log(4)
+}
+
+// wideNote says why an axis is logarithmic that is linear in the paper.
+const wideNote = "One axis is logarithmic here, so that both devices can be read."
+
+// wideAxis is the logarithmic axis of figures that are apart.
+func (f *Figure) wideAxis(a *plot.Axis, d *Dataset, batches []int, value func(*Network, int) float64) {
+	var v []float64
+	for _, n := range d.Networks {
+		for _, b := range batches {
+			v = append(v, value(n, b))
+		}
+	}
+	lo, hi := logRange(v, 0.06)
+	logAxis(a, lo, hi, number)
+	if !slices.Contains(f.Notes, wideNote) {
+		f.Notes = append(f.Notes, wideNote)
+	}
 }
 
 // maxOver is the largest value over networks and batch sizes; 1 where there is none.

@@ -78,6 +78,9 @@ func OpsTime(d *Dataset, s Style) *Figure {
 		time := func(n *Network) float64 { return n.timeAt(b) }
 		p := newPlot(f.style, "Forward time per image [ms]", "Operations [G-Ops]")
 		linearAxis(&p.X, 0, hiX*1.1, 9)
+		if d.apart(panelBatches, (*Network).timeAt) {
+			f.wideAxis(&p.X, d, panelBatches, (*Network).timeAt)
+		}
 		linearAxis(&p.Y, 0, hiY*1.14, 9)
 		p.Add(dashedGrid(f.style))
 		var lines [][]xy
@@ -86,10 +89,10 @@ func OpsTime(d *Dataset, s Style) *Figure {
 			if !ok {
 				continue
 			}
-			line := fitLine(f.style, l, 0, p.X.Max, o == Published && d.both())
+			line := fitLine(f.style, l, p.X.Min, p.X.Max, o == Published && d.both())
 			p.Add(line)
 			lines = append(lines, line.pts)
-			f.Findings = append(f.Findings, fmt.Sprintf("%s, %s: %.3f G-Ops per ms, intercept %.1f G-Ops, R² %.3f over %d networks.", panelTitle(b), o, l.Slope, l.Intercept, l.R2, l.N))
+			f.Findings = append(f.Findings, fmt.Sprintf("%s, %s: %s G-Ops per ms, intercept %.1f G-Ops, R² %.3f over %d networks.", panelTitle(b), o, three(l.Slope), l.Intercept, l.R2, l.N))
 		}
 		m := bubbles{x: time, y: ops, size: func(n *Network) float64 { return n.MParams }, share: panelShare, missX: fmt.Sprintf("No time at batch %d", b), missY: noTime, paths: lines}.
 			draw(f, p, d, 0, &sizeLegend{sizes: []float64{5, 35, 95, 155}, unit: "M", title: "Parameters"})
@@ -111,9 +114,12 @@ func OpsPower(d *Dataset, s Style) *Figure {
 	loX, hiX := d.powerRange(panelBatches)
 	var miss missing
 	for _, b := range panelBatches {
-		power := func(n *Network) float64 { return n.at(n.PowerW, b) }
+		power := func(n *Network) float64 { return n.powerAt(b) }
 		p := newPlot(f.style, "Net power consumption [W]", "Operations [G-Ops]")
 		linearAxis(&p.X, loX, hiX, 8)
+		if d.apart(panelBatches, (*Network).powerAt) {
+			f.wideAxis(&p.X, d, panelBatches, (*Network).powerAt)
+		}
 		linearAxis(&p.Y, 0, hiY*1.14, 9)
 		for _, o := range d.origins() {
 			var w, g []float64

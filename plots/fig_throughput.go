@@ -19,6 +19,9 @@ func Top1Throughput(d *Dataset, s Style) *Figure {
 		hz := func(n *Network) float64 { return n.Hertz(b) }
 		p := newPlot(f.style, "Images per second [Hz]", "Top-1 accuracy [%]")
 		linearAxis(&p.X, 0, 1.08*math.Min(hi, maxOver(d, []int{b}, (*Network).hertzAt)*1.1), 8)
+		if d.apart(panelBatches, (*Network).hertzAt) {
+			f.wideAxis(&p.X, d, panelBatches, (*Network).hertzAt)
+		}
 		lo, top := accuracyRange(d)
 		p.Y.Min, p.Y.Max = lo, top+2
 		p.Y.Tick.Marker = steps(lo, top, 5)
@@ -30,9 +33,10 @@ func Top1Throughput(d *Dataset, s Style) *Figure {
 			}
 			main := !(o == Published && d.both())
 			if main {
-				p.Add(&area{pts: []xy{{0, l.At(0)}, {p.X.Max, l.At(p.X.Max)}, {p.X.Max, p.Y.Max}, {0, p.Y.Max}}, fill: f.style.Theme.Wash})
+				above := fitLine(f.style, l, p.X.Min, p.X.Max, false).pts
+				p.Add(&area{pts: append(above, xy{p.X.Max, p.Y.Max}, xy{p.X.Min, p.Y.Max}), fill: f.style.Theme.Wash})
 			}
-			line := fitLine(f.style, l, 0, p.X.Max, !main)
+			line := fitLine(f.style, l, p.X.Min, p.X.Max, !main)
 			p.Add(line)
 			lines = append(lines, line.pts)
 			f.boundFindings(d, o, b, l)
@@ -67,22 +71,22 @@ func (f *Figure) boundFindings(d *Dataset, o Origin, batch int, l Line) {
 		hz, ms, acc = append(hz, n.Hertz(batch)), append(ms, n.timeAt(batch)), append(acc, n.Top1Percent)
 		power = append(power, n.at(n.PowerW, batch))
 	}
-	s := fmt.Sprintf("%s, %s: top-1 = %.1f - %.3f·Hz (R² %.3f over %d networks", panelTitle(batch), o, l.Intercept, -l.Slope, l.R2, l.N)
+	s := fmt.Sprintf("%s, %s: top-1 = %.1f - %s·Hz (R² %.3f over %d networks", panelTitle(batch), o, l.Intercept, three(-l.Slope), l.R2, l.N)
 	if names != nil {
 		sort.Strings(names)
 		s += ", without " + strings.Join(names, ", ")
 	}
-	s += fmt.Sprintf("), in time the hyperbola %.1f - %.0f/t[ms]", l.Intercept, -1000*l.Slope)
+	s += fmt.Sprintf("), in time the hyperbola %.1f - %s/t[ms]", l.Intercept, three(-1000*l.Slope))
 	if straight, ok := FitLine(ms, acc); ok {
 		s += fmt.Sprintf(" where a straight line has R² %.3f", straight.R2)
 	}
 	if all, ok := d.fitOver(o, (func(n *Network) float64 { return n.Hertz(batch) }), func(n *Network) float64 { return n.Top1Percent }); ok && names != nil {
-		s += fmt.Sprintf("; all networks: %.1f - %.3f·Hz", all.Intercept, -all.Slope)
+		s += fmt.Sprintf("; all networks: %.1f - %s·Hz", all.Intercept, three(-all.Slope))
 	}
 	f.Findings = append(f.Findings, s+".")
 	if sp := SpreadOf(power); sp.N > 0 && l.Slope < 0 {
-		f.Findings = append(f.Findings, fmt.Sprintf("Energy bound at %.2f W net: top-1 = %.1f - %.2f/E[J per image], which is %.1f %% at 0.5 J and %.1f %% at 1 J.",
-			sp.Mean, l.Intercept, -l.Slope*sp.Mean, l.At(sp.Mean/0.5), l.At(sp.Mean)))
+		f.Findings = append(f.Findings, fmt.Sprintf("Energy bound at %.2f W net: top-1 = %.1f - %s/E[J per image], which is %.1f %% at 0.5 J and %.1f %% at 1 J.",
+			sp.Mean, l.Intercept, three(-l.Slope*sp.Mean), l.At(sp.Mean/0.5), l.At(sp.Mean)))
 	}
 }
 

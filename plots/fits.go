@@ -118,7 +118,12 @@ func ranks(v []float64) []float64 {
 	return out
 }
 
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+// Values beyond this, or nearer to 0 than its inverse on a logarithmic axis, are no costs of any model: they count as
+// unknown, so that no axis, tick or ratio overflows.
+const extreme = 1e30
+
+// finite says that a value can be drawn.
+func finite(x float64) bool { return math.Abs(x) <= extreme }
 
 // meanLogRatio is the mean of ln(x/y) over the pairs of positive numbers.
 func meanLogRatio(x, y []float64) float64 {

@@ -2,6 +2,9 @@ package plots
 
 import (
 	"math"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/text"
@@ -72,13 +75,23 @@ func (l *labels) busy(b vg.Rectangle, sc scene) bool {
 func drawIn(c draw.Canvas, st text.Style, b vg.Rectangle, s string) {
 	st.XAlign, st.YAlign, st.Rotation = draw.XLeft, draw.YBottom, 0
 	e := st.FontExtents()
-	c.FillText(st, vg.Point{X: b.Min.X, Y: b.Min.Y + e.Descent}, s)
+	c.FillText(st, vg.Point{X: b.Min.X, Y: b.Min.Y + e.Descent}, clean(s))
+}
+
+// clean makes a text of a user's one line of printable characters.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
 }
 
 // textSize is the room that a line of text takes: its width, and from descender to ascender.
 func textSize(st text.Style, s string) (w, h vg.Length) {
 	e := st.FontExtents()
-	return st.Width(s), e.Ascent + e.Descent
+	return st.Width(clean(s)), e.Ascent + e.Descent
 }
 
 // scene turns data coordinates into those of the canvas.

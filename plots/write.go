@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 
+	xfont "golang.org/x/image/font"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
@@ -41,7 +43,7 @@ func (f *Figure) Write(w io.Writer, format string) error {
 		return err
 	case "pdf":
 		c := vgpdf.New(width, height)
-		f.Draw(draw.New(c))
+		f.Draw(draw.New(boldPDF{c}))
 		_, err := c.WriteTo(w)
 		return err
 	}
@@ -58,7 +60,7 @@ func (f *Figure) describe(svg string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%g\" height=\"%g\" viewBox=\"0 0 %.5g %.5g\" role=\"img\" aria-labelledby=\"t d\">\n",
 		f.width, f.height, (vg.Length(f.width) * pixel).Points(), (vg.Length(f.height) * pixel).Points())
-	fmt.Fprintf(&b, "<title id=\"t\">%s</title>\n<desc id=\"d\">%s</desc>\n", escape(f.Title), escape(strings.Join(append(append([]string{f.Subtitle}, f.Findings...), f.Notes...), " ")))
+	fmt.Fprintf(&b, "<title id=\"t\">%s</title>\n<desc id=\"d\">%s</desc>\n", escape(clean(f.Title)), escape(strings.Join(append(append([]string{f.Subtitle}, f.Findings...), f.Notes...), " ")))
 	body = strings.ReplaceAll(body, "font-family:Liberation Sans;font-variant:normal;", "font-family:'Liberation Sans',Arimo,Arial,Helvetica,sans-serif;")
 	body = strings.ReplaceAll(body, "font-weight:normal;font-style:normal;", "")
 	body = strings.ReplaceAll(body, "font-style:normal;", "")
@@ -73,4 +75,16 @@ func escape(s string) string {
 		panic(err) // a bytes.Buffer takes everything
 	}
 	return b.String()
+}
+
+// boldPDF gives bold faces a name of their own. vgpdf registers every face as regular and then asks for bold ones as bold,
+// which fails.
+type boldPDF struct{ *vgpdf.Canvas }
+
+// FillString implements vg.Canvas.
+func (c boldPDF) FillString(f font.Face, at vg.Point, s string) {
+	if f.Font.Weight == xfont.WeightBold {
+		f.Font.Typeface, f.Font.Weight = f.Font.Typeface+"Bold", xfont.WeightNormal
+	}
+	c.Canvas.FillString(f, at, s)
 }
