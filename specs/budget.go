@@ -2,7 +2,6 @@ package specs
 
 import (
 	_ "embed"
-	"maps"
 	"slices"
 )
 
@@ -85,9 +84,11 @@ type BudgetCase struct {
 	Runtime   string
 	Precision DType
 	Threads   int
-	Batch     int64 // 0 where the budget says none
-	Dims      map[string]int64
-	Limits    *Limits
+	Batch     int64            // 0 where the budget says none
+	Dims      map[string]int64 // of the entry: dimensions that the model must have
+	// DefaultDims are those of the defaults: they hold for models that have such a dimension, where Dims says nothing.
+	DefaultDims map[string]int64
+	Limits      *Limits
 }
 
 // File is the name that the budget was read from.
@@ -114,7 +115,8 @@ func (b *Budget) Cases() []BudgetCase {
 	for i := range b.Models {
 		m := &b.Models[i]
 		s := b.settings(m)
-		base := BudgetCase{Path: b.entry(i), Runtime: s.Runtime, Precision: s.Precision, Threads: s.Threads, Dims: s.Dims, Limits: &m.Limits}
+		base := BudgetCase{Path: b.entry(i), Runtime: s.Runtime, Precision: s.Precision, Threads: s.Threads, Dims: s.Dims,
+			DefaultDims: b.Defaults.Dims, Limits: &m.Limits}
 		devices := s.Devices
 		if len(devices) == 0 {
 			devices = []string{""}
@@ -136,7 +138,7 @@ func (b *Budget) Cases() []BudgetCase {
 	return out
 }
 
-// settings merges those of an entry with the defaults. Of Device and Devices only Devices is set.
+// settings merges those of an entry with the defaults, dims apart. Of Device and Devices only Devices is set.
 func (b *Budget) settings(m *BudgetModel) BudgetSettings {
 	s, d := m.BudgetSettings, b.Defaults
 	switch {
@@ -160,12 +162,6 @@ func (b *Budget) settings(m *BudgetModel) BudgetSettings {
 	if len(s.Batch) == 0 {
 		s.Batch = d.Batch
 	}
-	dims := maps.Clone(d.Dims)
-	if dims == nil {
-		dims = map[string]int64{}
-	}
-	maps.Copy(dims, s.Dims)
-	s.Dims = dims
 	return s
 }
 

@@ -59,7 +59,7 @@ var brokenBudgets = []struct {
 	{"zero", "energy: 250 mJ", "energy: 0 J", "b.yaml:8:15: models[0].limits.energy: want more than 0, have 0 J", false},
 	{"more than all", "coverage: 100 %", "coverage: 101 %", "b.yaml:25:17: models[1].limits.coverage: want at most 100 %, have 101 %", false},
 	{"a list as limit", "energy: 250 mJ", "energy: [250 mJ]", "b.yaml:8:15: models[0].limits.energy: want an energy such as 250 mJ or 1.1 kJ, have a list", true},
-	{"day without rate", "{at: 10 /s, max: 600 kJ}", "{max: 600 kJ}", "b.yaml:21:23: models[1].limits.energy_per_day.at: missing", true},
+	{"day without rate", "{at: 10 /s, max: 600 kJ}", "{max: 600 kJ}", "b.yaml:21:23: models[1].limits.energy_per_day.at: missing: want a rate such as 30 /s or 5 /min", true},
 	{"day rate in watts", "{at: 10 /s, max: 600 kJ}", "{at: 10 W, max: 600 kJ}", `b.yaml:21:31: models[1].limits.energy_per_day.at: want a rate such as 30 /s or 5 /min, have "10 W", which is a power`, true},
 	{"batch of zero", "batch: [1, 8]", "batch: [1, 0]", "b.yaml:17:16: models[1].batch[1]: want a whole number above 0, have 0", true},
 	{"batch twice", "batch: [1, 8]", "batch: [8, 8]", "b.yaml:17:16: models[1].batch[1]: 8 stands in the list twice", true},
@@ -169,16 +169,16 @@ func TestBudgetCases(t *testing.T) {
 			model = filepath.ToSlash(rel)
 		}
 		got = append(got, strings.Join([]string{c.Path, model, c.Device.Name, c.Runtime, string(c.Precision),
-			Quantity{float64(c.Batch), DimCount}.String(), Quantity{float64(c.Dims["seq"]), DimCount}.String(), c.Limits.Energy.String()}, " "))
+			Quantity{float64(c.Batch), DimCount}.String(), Quantity{float64(c.Dims["seq"]), DimCount}.String(), Quantity{float64(c.DefaultDims["seq"]), DimCount}.String(), c.Limits.Energy.String()}, " "))
 	}
 	want := []string{
-		"models[0] models/a.onnx jetson-tx1 eager fp32 1 128 250 mJ",
-		"models[0] models/b.onnx jetson-tx1 eager fp32 1 128 250 mJ",
+		"models[0] models/a.onnx jetson-tx1 eager fp32 1 128 64 250 mJ",
+		"models[0] models/b.onnx jetson-tx1 eager fp32 1 128 64 250 mJ",
 	}
 	for _, model := range []string{"zoo:resnet50", "models/d.onnx/big-2.onnx", "models/x/y/big-1.onnx"} {
 		for _, d := range []string{"t4", "toy"} {
 			for _, n := range []string{"1", "8"} {
-				want = append(want, "models[1] "+model+" "+d+" eager fp32 "+n+" 64 1.1 J")
+				want = append(want, "models[1] "+model+" "+d+" eager fp32 "+n+" 0 64 1.1 J")
 			}
 		}
 	}

@@ -382,6 +382,9 @@ func (f field) wanted(t reflect.Type) string {
 	if w, ok := reflect.Zero(t).Interface().(wordList); ok {
 		return ": want " + oneOf(w.allowed())
 	}
+	if f.dim != "" {
+		return ": " + f.dim.wanted()
+	}
 	if f.unit != "" {
 		return ": want " + f.unit
 	}
