@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -74,17 +75,40 @@ func runConsole(t *testing.T, block string) (rerun string, ran int) {
 			continue
 		}
 		out.WriteString(line + "\n")
-		args := strings.Fields(strings.TrimPrefix(line, "$ "))
+		command, last := cutTail(t, strings.TrimPrefix(line, "$ "))
+		args := strings.Fields(command)
 		if keep = args[0] != "onnxcost"; keep {
 			continue
 		}
 		ran++
 		var stdout, stderr bytes.Buffer
 		code := run(args[1:], strings.NewReader(""), &stdout, &stderr)
-		out.WriteString(stdout.String() + stderr.String())
+		out.WriteString(lastLines(stdout.String(), last) + stderr.String())
 		if code != 0 {
 			fmt.Fprintf(&out, "exit status %d\n", code)
 		}
 	}
 	return out.String(), ran
+}
+
+// cutTail takes "| tail -N" off a command: the only pipe that the README uses.
+func cutTail(t *testing.T, line string) (command string, last int) {
+	t.Helper()
+	command, n, piped := strings.Cut(line, " | tail -")
+	if !piped {
+		return line, 0
+	}
+	last, err := strconv.Atoi(n)
+	if err != nil || last < 1 {
+		t.Fatalf("%q: want a number of lines after tail", line)
+	}
+	return command, last
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.SplitAfter(text, "\n")
+	if n == 0 || len(lines) <= n+1 {
+		return text
+	}
+	return strings.Join(lines[len(lines)-n-1:], "")
 }
