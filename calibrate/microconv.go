@@ -127,7 +127,7 @@ var convClasses = []microClass{
 		c := d.channels(16, 640)
 		return convDraw{cin: c, cout: c, h: d.log(6, 90), kh: 1, kw: 1, act: d.pick(0, 1), sum: 1, depth: d.pick(2, 3)}
 	}),
-	convClass("convbatch", 8, 2e7, 4e8, func(d *draw) convDraw {
+	convClass("convbatch", 10, 2e7, 7e8, func(d *draw) convDraw {
 		k := d.pick(1, 3)
 		return convDraw{n: d.pick(2, 4, 8), cin: d.channels(16, 256), cout: d.channels(16, 256), h: d.log(14, 120), kh: k, kw: k, act: d.pick(0, 1)}
 	}),

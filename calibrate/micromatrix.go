@@ -81,6 +81,14 @@ var matrixClasses = []microClass{
 		fits:  func(p micros) bool { return gemmFits(p, 5e5, 2e8) },
 		build: matmulBuild,
 	},
+	{ // as many rows as batches of token sequences have
+		name: "matmultall", keys: []string{"b", "m", "k", "n", "bias", "depth"}, count: 8,
+		draw: func(d *draw) []int64 {
+			return []int64{1, d.log(600, 6000), d.log(48, 1500), d.log(48, 2500), d.pick(0, 1), 1}
+		},
+		fits:  func(p micros) bool { return gemmFits(p, 5e7, 7e8) },
+		build: matmulBuild,
+	},
 	{
 		name: "matmulcold", keys: []string{"b", "m", "k", "n", "bias", "depth"}, count: 6,
 		draw: func(d *draw) []int64 {

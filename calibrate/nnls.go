@@ -20,8 +20,11 @@ func nnls(a *mat.Dense, b, weights, start []float64) ([]float64, error) {
 	gram, right, scale := normalEquations(a, b, weights)
 	x := make([]float64, cols)
 	passive := make([]bool, cols)
-	dead := make([]bool, cols) // columns that made the passive set singular
-	const tol = 1e-10
+	dead := make([]bool, cols) // columns that cannot join the passive set
+	tol := 0.0
+	for _, r := range right {
+		tol = math.Max(tol, 1e-10*math.Abs(r))
+	}
 	// settle moves x to the solution over the passive columns, letting go of those that would turn negative. It is false
 	// where they are linearly dependent.
 	settle := func() bool {
@@ -63,7 +66,7 @@ func nnls(a *mat.Dense, b, weights, start []float64) ([]float64, error) {
 			clear(passive)
 		}
 	}
-	for range 10 * cols {
+	for range 3 * cols {
 		best, at := tol, -1
 		for j := range cols {
 			if passive[j] || dead[j] || scale[j] == 0 {
@@ -84,8 +87,9 @@ func nnls(a *mat.Dense, b, weights, start []float64) ([]float64, error) {
 		}
 		passive[at] = true
 		if !settle() {
-			passive[at], dead[at], x[at] = false, true, 0
+			passive[at], x[at] = false, 0
 		}
+		dead[at] = !passive[at] // it came and went at once: rounding would bring it back for ever
 	}
 	for j := range x {
 		if scale[j] > 0 {

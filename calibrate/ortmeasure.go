@@ -73,7 +73,7 @@ func measureTogether(ctx context.Context, lib *ort.Library, jobs []*Job, out []M
 	var at []int
 	for i := range out {
 		out[i].Name = out[i].Model
-		s, batch, err := jobs[i].session(ctx, lib, ort.Options{Threads: o.Threads, Provider: o.Provider}, out[i].Batch, o.Rules.Seed)
+		s, batch, err := jobs[i].session(ctx, lib, runOptions(o.Threads, o.Provider), out[i].Batch, o.Rules.Seed)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -133,7 +133,7 @@ func (g *gather) block(ctx context.Context, points []Micro) error {
 		if ctx.Err() != nil {
 			break
 		}
-		s, err := openMicro(ctx, g.lib, b, ort.Options{Threads: g.o.Threads, Provider: g.o.Provider}, g.o.Seed)
+		s, err := openMicro(ctx, g.lib, b, runOptions(g.o.Threads, g.o.Provider), g.o.Seed)
 		if err != nil {
 			sample := b.Sample()
 			g.notes = append(g.notes, fmt.Sprintf("%s is left out: %v", sample.Name(), err))
@@ -206,6 +206,16 @@ func (g *gather) anchorDrift() float64 {
 		return 0
 	}
 	return (Quantile(g.anchors, 0.9) - Quantile(g.anchors, 0.1)) / Median(g.anchors)
+}
+
+// runOptions are those of every session that is timed. Threads of one session stop spinning when its run ends: they
+// would take the processors from the session whose turn it is.
+func runOptions(threads int, provider string) ort.Options {
+	o := ort.Options{Threads: threads, Provider: provider}
+	if threads > 1 {
+		o.Config = map[string]string{"session.force_spinning_stop": "1"}
+	}
+	return o
 }
 
 // openMicro builds, loads and binds a microbenchmark.
