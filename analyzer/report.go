@@ -68,30 +68,34 @@ type Totals struct {
 // Totals sums the figures of the executed nodes.
 func (r *Report) Totals() Totals {
 	var t Totals
+	var macs, flops, special, read, written dim.Total
 	r.Walk(func(n *Node, times dim.Dim, _ int) {
 		t.Nodes++
-		add := func(sum *dim.Dim, x dim.Dim) {
+		add := func(sum *dim.Total, x dim.Dim) {
 			if x.Is(0) {
 				return
 			}
 			if !times.Is(1) {
 				x = x.Mul(times)
 			}
-			*sum = sum.Add(x)
+			sum.Add(x)
 		}
-		add(&t.MACs, n.Work.MACs)
-		add(&t.FLOPs, n.Work.FLOPs())
-		add(&t.Special, n.Work.Special)
-		add(&t.BytesRead, n.Read)
-		add(&t.BytesWritten, n.Written)
+		add(&macs, n.Work.MACs)
+		add(&flops, n.Work.FLOPs())
+		add(&special, n.Work.Special)
+		add(&read, n.Read)
+		add(&written, n.Written)
 	})
+	t.MACs, t.FLOPs, t.Special, t.BytesRead, t.BytesWritten = macs.Dim(), flops.Dim(), special.Dim(), read.Dim(), written.Dim()
+	var params, trainable, constant dim.Total
 	for _, w := range r.Weights {
-		t.Params = t.Params.Add(w.Params)
+		params.Add(w.Params)
 		if w.Trainable {
-			t.TrainableParams = t.TrainableParams.Add(w.Params)
+			trainable.Add(w.Params)
 		}
-		t.ConstantBytes = t.ConstantBytes.Add(w.Bytes)
+		constant.Add(w.Bytes)
 	}
+	t.Params, t.TrainableParams, t.ConstantBytes = params.Dim(), trainable.Dim(), constant.Dim()
 	return t
 }
 

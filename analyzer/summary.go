@@ -1,7 +1,9 @@
 package analyzer
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
@@ -244,55 +246,29 @@ func Scope(n *Node) string {
 // the live sums that no other one provably exceeds. ok is false where more than four of them remain.
 func (r *Report) PeakFormula(env dim.Env) (peak dim.Dim, ok bool) {
 	const most = 4
-	type life struct {
-		bytes       dim.Dim
-		first, last int
+	lives, ok := r.lives(env)
+	if !ok {
+		return dim.Dim{}, false
 	}
-	lives := make([]life, 0, len(r.Nodes))
-	at := make(map[int]int, len(r.Nodes)) // value ID → position
-	define := func(v *op.Value, step int) {
-		if v == nil || v.Const {
-			return
-		}
-		if _, twice := at[v.ID]; twice {
-			return
-		}
-		b, _ := v.Bytes()
-		at[v.ID] = len(lives)
-		lives = append(lives, life{b.Bind(env), step, step})
+	byEnd := make([]int32, len(lives))
+	for i := range byEnd {
+		byEnd[i] = int32(i)
 	}
-	for _, v := range r.Inputs {
-		define(v, 0)
-	}
-	for i, n := range r.Nodes {
-		if len(n.Bodies) > 0 {
-			return dim.Dim{}, false
-		}
-		for _, o := range n.Outputs {
-			define(o, i)
-		}
-		uses(n, func(v *op.Value) {
-			if k, ok := at[v.ID]; ok {
-				lives[k].last = i
-			}
-		})
-	}
-	for _, v := range r.Outputs {
-		if k, ok := at[v.ID]; ok {
-			lives[k].last = len(r.Nodes)
-		}
-	}
-	delta := make([]dim.Dim, len(r.Nodes)+2)
-	for _, l := range lives {
-		delta[l.first] = delta[l.first].Add(l.bytes)
-		delta[l.last+1] = delta[l.last+1].Sub(l.bytes)
-	}
-	var live dim.Dim
+	slices.SortFunc(byEnd, func(a, b int32) int { return cmp.Compare(lives[a].last, lives[b].last) })
+	var live dim.Total
 	var tops []dim.Dim
-	for i := range max(len(r.Nodes), 1) {
-		live = live.Add(delta[i])
-		tops = addMaximal(tops, live)
-		if len(tops) > 16*most {
+	born, dead := 0, 0
+	for i := range int32(max(len(r.Nodes), 1)) {
+		for ; dead < len(byEnd) && lives[byEnd[dead]].last < i; dead++ {
+			live.Sub(lives[byEnd[dead]].bytes)
+		}
+		for ; born < len(lives) && lives[born].first <= i; born++ { // lives are in the order of their first use
+			live.Add(lives[born].bytes)
+		}
+		if slices.ContainsFunc(tops, live.Under) {
+			continue
+		}
+		if tops = addMaximal(tops, live.Dim()); len(tops) > 16*most {
 			return dim.Dim{}, false
 		}
 	}
@@ -304,6 +280,48 @@ func (r *Report) PeakFormula(env dim.Env) (peak dim.Dim, ok bool) {
 		peak = dim.Max(peak, t)
 	}
 	return peak, peak.Err() == nil
+}
+
+// life is a tensor of the main graph with the first and the last node that need it.
+type life struct {
+	bytes       dim.Dim
+	first, last int32
+}
+
+// lives lists the tensors of the main graph that are no constants, in the order of their making; ok is false where
+// bodies make some of their own.
+func (r *Report) lives(env dim.Env) (lives []life, ok bool) {
+	lives = make([]life, 0, len(r.Nodes)+len(r.Inputs))
+	at := make([]int32, r.values) // value ID → position + 1
+	define := func(v *op.Value, step int) {
+		if v == nil || v.Const || at[v.ID] > 0 {
+			return
+		}
+		b, _ := v.Bytes()
+		lives = append(lives, life{b.Bind(env), int32(step), int32(step)})
+		at[v.ID] = int32(len(lives))
+	}
+	extend := func(v *op.Value, step int) {
+		if k := at[v.ID]; k > 0 {
+			lives[k-1].last = int32(step)
+		}
+	}
+	for _, v := range r.Inputs {
+		define(v, 0)
+	}
+	for i, n := range r.Nodes {
+		if len(n.Bodies) > 0 {
+			return nil, false
+		}
+		for _, o := range n.Outputs {
+			define(o, i)
+		}
+		uses(n, func(v *op.Value) { extend(v, i) })
+	}
+	for _, v := range r.Outputs {
+		extend(v, len(r.Nodes))
+	}
+	return lives, true
 }
 
 // addMaximal adds d to a list of formulas of which none provably exceeds another.

@@ -30,7 +30,7 @@ func (d Dim) IsConst() bool { return d.e == nil }
 
 // Err returns the error that sticks to d: ErrOverflow, ErrDivideByZero, ErrTooLarge, ErrUnnamed or nil.
 func (d Dim) Err() error {
-	if d.e == nil {
+	if !d.failed() {
 		return nil
 	}
 	return d.e.err
@@ -119,11 +119,15 @@ func Sum(ds ...Dim) Dim {
 
 // Prod returns the product of ds; the empty product is 1.
 func Prod(ds ...Dim) Dim {
-	p := Const(1)
-	for _, d := range ds {
-		p = p.Mul(d)
+	p, constant := Const(1), Const(1)
+	for _, d := range ds { // the constants by themselves, so that the others are scaled once
+		if d.e == nil {
+			constant = constant.Mul(d)
+		} else {
+			p = p.Mul(d)
+		}
 	}
-	return p
+	return p.Mul(constant)
 }
 
 // FloorDiv returns d / o rounded towards minus infinity, like Python's //.

@@ -17,10 +17,10 @@ var (
 // failures pairs each sticky error with the word that stands for it in the canonical text. The words are reserved: a
 // symbol of that name is printed in quotes.
 var failures = [...]*expr{
-	{err: ErrOverflow, word: "overflow"},
-	{err: ErrDivideByZero, word: "divide_by_zero"},
-	{err: ErrTooLarge, word: "too_large"},
-	{err: ErrUnnamed, word: "unnamed"},
+	{failure: &failure{ErrOverflow, "overflow"}},
+	{failure: &failure{ErrDivideByZero, "divide_by_zero"}},
+	{failure: &failure{ErrTooLarge, "too_large"}},
+	{failure: &failure{ErrUnnamed, "unnamed"}},
 }
 
 var (
@@ -41,7 +41,7 @@ func failureOf(word string) (Dim, bool) {
 }
 
 // failed reports whether d carries a sticky error.
-func (d Dim) failed() bool { return d.e != nil && d.e.err != nil }
+func (d Dim) failed() bool { return d.e != nil && d.e.failure != nil }
 
 // UnboundError is what Eval returns when the environment lacks symbols of the formula.
 type UnboundError struct {

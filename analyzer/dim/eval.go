@@ -39,7 +39,7 @@ func (d Dim) eval(env Env) (int64, evalStatus) {
 	if d.e == nil {
 		return d.c, evaluated
 	}
-	if d.e.err != nil {
+	if d.e.failure != nil {
 		return 0, sticking
 	}
 	var sum wide

@@ -21,8 +21,25 @@ const (
 type expr struct {
 	terms []term // in the order of compareMono; no coefficient is 0
 	size  int    // terms and atoms, those within atoms included
-	err   error
-	word  string // the text of err
+	*failure
+}
+
+// failure is a sticky error.
+type failure struct {
+	err  error
+	word string // the text of err
+}
+
+// single is an expression of one term, which most are, in one allocation.
+type single struct {
+	expr
+	term [1]term
+}
+
+func ofTerm(t term, size int) *expr {
+	s := &single{expr{size: size}, [1]term{t}}
+	s.terms = s.term[:]
+	return &s.expr
 }
 
 // term is coef times a monomial.
@@ -57,8 +74,7 @@ type atom struct {
 }
 
 func ofAtom(a *atom) Dim {
-	mono := []factor{{a, 1}}
-	return Dim{e: &expr{terms: []term{{1, mono, 1}}, size: 1 + a.size}}
+	return Dim{e: ofTerm(term{1, []factor{{a, 1}}, 1}, 1+a.size)}
 }
 
 // newAtom makes a floor, min or max of args.
@@ -185,7 +201,7 @@ func compareExpr(a, b *expr) int {
 	if a == b {
 		return 0
 	}
-	if a.err != nil || b.err != nil {
+	if a.failure != nil || b.failure != nil {
 		return strings.Compare(a.word, b.word)
 	}
 	for i := range min(len(a.terms), len(b.terms)) {

@@ -110,6 +110,13 @@ func scale(d Dim, k int64) Dim {
 	if d.e == nil {
 		return Dim{c: c}
 	}
+	if len(d.e.terms) == 1 {
+		t := d.e.terms[0]
+		if t.coef, ok = mulInt(t.coef, k); !ok {
+			return overflow
+		}
+		return Dim{c: c, e: ofTerm(t, d.e.size)}
+	}
 	terms := make([]term, len(d.e.terms))
 	for i, t := range d.e.terms {
 		coef, ok := mulInt(t.coef, k)
@@ -143,6 +150,9 @@ func mulPoly(a, b Dim) Dim {
 	if !ok {
 		return overflow
 	}
+	if len(at) == 1 && len(bt) == 1 && a.c == 0 && b.c == 0 {
+		return mulTerms(&at[0], &bt[0])
+	}
 	factors := 0 // of all products together, so that one slice holds them
 	for i := range at {
 		factors += len(at[i].mono) * len(bt)
@@ -175,6 +185,26 @@ func mulPoly(a, b Dim) Dim {
 	var constant wide
 	constant.add(c)
 	return collect(&constant, terms)
+}
+
+// mulTerms is mulPoly for two monomials.
+func mulTerms(a, b *term) Dim {
+	coef, ok := mulInt(a.coef, b.coef)
+	switch {
+	case !ok:
+		return overflow
+	case a.deg+b.deg > maxDegree:
+		return tooLarge
+	}
+	t := term{coef, appendProduct(make([]factor, 0, len(a.mono)+len(b.mono)), a.mono, b.mono), a.deg + b.deg}
+	size := 1
+	for _, f := range t.mono {
+		size += f.a.size
+	}
+	if size > maxSize {
+		return tooLarge
+	}
+	return Dim{e: ofTerm(t, size)}
 }
 
 // appendScaled appends k times each of from to terms.
