@@ -28,6 +28,7 @@ type validateOptions struct {
 	length    time.Duration
 	measured  string
 	maxMAPE   string
+	memory    bool
 	by        string
 	output    string
 }
@@ -51,7 +52,8 @@ CSV with the columns model,batch,measured_s and, if wanted, threads; a model of 
 with that name, or a MODEL itself.`,
 		Example: `  onnxcost validate zoo:resnet18 zoo:squeezenet1_1 --device here.yaml --backend ort
   onnxcost validate zoo:all --device here.yaml --backend ort --batch 1,8 --max-mape 10%
-  onnxcost validate --measured times.csv --device jetson-tx1`,
+  onnxcost validate --measured times.csv --device jetson-tx1
+  onnxcost validate zoo:all --memory --backend ort --batch 1,8`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runValidate(cmd.Context(), s, o, args) },
 	}
 	f := c.Flags()
@@ -65,6 +67,7 @@ with that name, or a MODEL itself.`,
 	f.DurationVar(&o.length, "for", 3*time.Second, "time to measure each model and batch size")
 	f.StringVar(&o.measured, "measured", "", "read the measurements from `FILE.csv`")
 	f.StringVar(&o.maxMAPE, "max-mape", "", "exit 1 where the mean absolute error is above `SHARE`, such as 10%")
+	f.BoolVar(&o.memory, "memory", false, "compare memory instead of time: the peak of what ONNX Runtime's nodes ask for")
 	f.StringVar(&o.by, "by", "total", "rows: "+strings.Join(validateBy, ", ")+"; kernel asks the runtime's profiler")
 	f.StringVarP(&o.output, "output", "o", "table", strings.Join(validateOutputs, ", "))
 	completeWords(c, "device", specs.DeviceNames())
@@ -160,6 +163,9 @@ func (o *validateOptions) check(args []string) (*specs.Device, costmodel.Options
 }
 
 func runValidate(ctx context.Context, s streams, o validateOptions, args []string) error {
+	if o.memory {
+		return runValidateMemory(ctx, s, o, args)
+	}
 	d, opt, limit, err := o.check(args)
 	if err != nil {
 		return err
