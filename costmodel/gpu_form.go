@@ -142,7 +142,9 @@ func (g *GPUMemory) TrafficS(bytes float64, warm bool) float64 {
 }
 
 // Seconds is the time of a kernel that moves bytes and computes little.
-func (g *GPUMemory) Seconds(bytes float64, warm bool) float64 { return g.StartS + g.TrafficS(bytes, warm) }
+func (g *GPUMemory) Seconds(bytes float64, warm bool) float64 {
+	return g.StartS + g.TrafficS(bytes, warm)
+}
 
 // Group writes the form down.
 func (g *GPUMemory) Group() specs.Group {
