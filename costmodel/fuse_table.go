@@ -39,18 +39,20 @@ func geluRows(to string) fusions {
 	)
 }
 
-var layerNormTable = sync.OnceValue(func() fusions {
-	const (
-		pattern   = "Add(Mul(Div(d:Sub(x, m:ReduceMean(x)), Sqrt(Add(v:ReduceMean(Pow(d, P)), E))), g), b)"
-		duplicate = "Add(Mul(Div(Sub(x, m:ReduceMean(x)), Sqrt(Add(v:ReduceMean(Pow(Sub(x, m), P)), E))), g), b)"
-	)
+// layerNormTable takes any exponent, as ONNX Runtime does.
+var layerNormTable = sync.OnceValue(func() fusions { return layerNormRows("P") })
+
+func layerNormRows(exponent string) fusions {
+	row := func(name, difference string) fusion {
+		return fusion{name: name, op: "LayerNormalization", inputs: "x g b", when: normalisesLast,
+			pattern:  "Add(Mul(Div(d:Sub(x, m:ReduceMean(x)), Sqrt(Add(v:ReduceMean(Pow(" + difference + ", " + exponent + ")), E))), g), b)",
+			nodeName: func(m *match) string { return m.nodes[1].name + "/LayerNormFusion/" }}
+	}
 	return compileFusions(
-		fusion{name: "LayerNormalization (LayerNormFusion)", op: "LayerNormalization", inputs: "x g b", when: normalisesLast, pattern: pattern,
-			nodeName: func(m *match) string { return m.nodes[1].name + "/LayerNormFusion/" }},
-		fusion{name: "LayerNormalization, difference taken twice (LayerNormFusion)", op: "LayerNormalization", inputs: "x g b", when: normalisesLast,
-			pattern: duplicate, nodeName: func(m *match) string { return m.nodes[1].name + "/LayerNormFusion/" }},
+		row("LayerNormalization (LayerNormFusion)", "d"),
+		row("LayerNormalization, difference taken twice (LayerNormFusion)", "Sub(x, m)"),
 	)
-})
+}
 
 var simplifiedNormTable = sync.OnceValue(func() fusions {
 	return compileFusions(

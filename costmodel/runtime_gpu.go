@@ -34,7 +34,7 @@ var tensorRTLevels = sync.OnceValue(func() []level {
 			{"shuffles", []string{"Transpose"}, joinTransposes},
 		},
 		{
-			table("LayerNormalization", layerNormTable()),
+			table("LayerNormalization", layerNormRows("2")),
 			table("RMS normalisation", simplifiedNormTable()),
 			table("GELU, SiLU, hard swish", tensorRTActivations()),
 			table("multi-head attention", attentionTable()),
@@ -82,6 +82,9 @@ func (n *gnode) contracts() bool {
 
 // pointwise reports whether n computes each element of its results from those at the same place.
 func (n *gnode) pointwise() bool {
+	if n.is("BatchNormalization") { // a scale and a shift per channel
+		return plainBatchNorm(n)
+	}
 	return n.rule != nil && n.rule.Class == op.Elementwise && len(n.captured) == 0
 }
 
@@ -120,10 +123,12 @@ func (g *graph) takesEpilogue(n, next *gnode) bool {
 		other = t
 	}
 	switch {
+	case next.is("BatchNormalization"):
+		return false
 	case other == nil, next.is("Clip"):
 		n.act = next.op
 	case other.isConst():
-	case next.is("Add") && !n.sum && sameSize(other, n.out[0]) && g.before(other, n):
+	case next.is("Add", "Sum") && !n.sum && sameSize(other, n.out[0]) && g.before(other, n):
 		n.sum = true
 	default:
 		return false

@@ -1,0 +1,266 @@
+package costmodel_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/calibrate/ort"
+	"github.com/onnxcost/onnxcost/costmodel"
+)
+
+// differsFromORT are the models whose kernel list is not ONNX Runtime's. The list may only shrink.
+var differsFromORT = map[string]bool{}
+
+// sharedFiles returns the files that match a pattern below the shared test data, or skips the test where it is absent.
+func sharedFiles(t testing.TB, pattern string) []string {
+	t.Helper()
+	dir := os.Getenv("ONNXCOST_SHARED")
+	if dir == "" {
+		t.Skip("needs ONNXCOST_SHARED")
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no file matches %s in %s", pattern, dir)
+	}
+	return paths
+}
+
+// ortLibrary opens ONNX Runtime, or skips the test where it is not named.
+func ortLibrary(t testing.TB) *ort.Library {
+	t.Helper()
+	path := os.Getenv(ort.EnvLibrary)
+	if path == "" {
+		t.Skip("needs " + ort.EnvLibrary)
+	}
+	lib, err := ort.Open(path)
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(lib.Version, "1.30.") {
+		t.Skipf("the rules are those of ONNX Runtime 1.30, have %s", lib.Version)
+	}
+	return lib
+}
+
+// optimised is ONNX Runtime's own optimised graph of a model.
+func optimised(t testing.TB, lib *ort.Library, m *onnx.Model, name string) *onnx.Graph {
+	t.Helper()
+	dir := t.TempDir()
+	path, out := filepath.Join(dir, "model.onnx"), filepath.Join(dir, "optimised.onnx")
+	if err := onnx.WriteFile(path, m); err != nil {
+		t.Fatal(err)
+	}
+	s, err := lib.NewSession(ort.SourceOf(m, name, path, nil), ort.Options{Threads: 1, OptimizedModel: out, Config: map[string]string{
+		"session.optimized_model_external_initializers_file_name":         "weights.bin",
+		"session.optimized_model_external_initializers_min_size_in_bytes": "4096",
+	}})
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o, err := onnx.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.RemoveAll(dir) // the weights of a large model need not wait for the end of the test
+	return o.Graph
+}
+
+// token is what the runtime appends to names that it has given already.
+var token = regexp.MustCompile(`(_token)?_\d+$`)
+
+// graphNames counts the nodes of a graph by operator, and by operator and name.
+func graphNames(g *onnx.Graph) (ops, names map[string]int) {
+	ops, names = map[string]int{}, map[string]int{}
+	for _, n := range g.Nodes {
+		full := n.OpType
+		if n.Domain != "" && n.Domain != "ai.onnx" {
+			full = n.Domain + "." + n.OpType
+		}
+		ops[full]++
+		names[full+" "+token.ReplaceAllString(n.Name, "")]++
+	}
+	return ops, names
+}
+
+func planNames(p *costmodel.Plan) (ops, names map[string]int) {
+	ops, names = map[string]int{}, map[string]int{}
+	for _, k := range p.Kernels {
+		if k.Depth == 0 {
+			ops[k.FullOp()]++
+			names[k.FullOp()+" "+token.ReplaceAllString(k.Name, "")]++
+		}
+	}
+	return ops, names
+}
+
+// missing is what a has more of than b.
+func missing(a, b map[string]int) (list []string) {
+	for k, n := range a {
+		if n > b[k] {
+			list = append(list, k)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// networks yields the shared models and the zoo by name.
+func networks(t *testing.T, f func(name string, m *onnx.Model)) {
+	for _, pattern := range []string{"models/*.onnx", "onnx-light/*.onnx"} {
+		for _, path := range sharedFiles(t, pattern) {
+			m, err := onnx.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f(strings.TrimSuffix(filepath.Base(path), ".onnx"), m)
+		}
+	}
+	for _, name := range zoo.Names() {
+		m, err := zoo.Build(name, zoo.None)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f("zoo:"+name, m)
+	}
+}
+
+// TestGraphsOfORT compares the kernel list of ort-cpu with the nodes of ONNX Runtime's own optimised graph: operators
+// with their domains, and names.
+func TestGraphsOfORT(t *testing.T) {
+	lib := ortLibrary(t)
+	equal, all := 0, 0
+	networks(t, func(name string, m *onnx.Model) {
+		r, err := analyzer.Analyze(context.Background(), m, analyzer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := costmodel.Lower(r, costmodel.ORTCPU)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := optimised(t, lib, m, name)
+		ops, names := planNames(p)
+		wantOps, wantNames := graphNames(g)
+		same := operatorList(ops) == operatorList(wantOps)
+		all++
+		if same {
+			equal++
+		}
+		t.Logf("%-24s ours %4d, ORT %4d, equal %t", name, len(p.Kernels), len(g.Nodes), same)
+		switch {
+		case !same && !differsFromORT[name]:
+			t.Errorf("%s: too many %v, too few %v", name, missing(ops, wantOps), missing(wantOps, ops))
+		case same && differsFromORT[name]:
+			t.Errorf("%s is equal now; take it off the list of those that differ", name)
+		case same:
+			if extra := missing(names, wantNames); extra != nil {
+				t.Errorf("%s: names that ORT does not have: %v", name, extra)
+			}
+		}
+	})
+	t.Logf("%d of %d equal", equal, all)
+}
+
+// TestFusionsInORT holds the ort-cpu lines of fusions.txt against ONNX Runtime itself.
+func TestFusionsInORT(t *testing.T) {
+	lib := ortLibrary(t)
+	for _, m := range readTiny(t, "testdata/fusions.txt") {
+		want, ok := m.want[string(costmodel.ORTCPU)]
+		if !ok {
+			t.Errorf("fusions.txt:%d: %s has no ort-cpu line", m.line, m.name)
+			continue
+		}
+		ops, _ := graphNames(optimised(t, lib, m.model, m.name))
+		if got := operatorList(ops); got != want {
+			t.Errorf("fusions.txt:%d: %s: ORT has %s, the file says %s", m.line, m.name, got, want)
+		}
+	}
+}
+
+// TestOrderOfORT compares the order of the kernels with the one in which the profiler sees the nodes run. Nodes whose
+// position the runtime leaves to the order of a hash table (ReorderOutput, and what follows from it) are left out by
+// taking networks with at most one.
+func TestOrderOfORT(t *testing.T) {
+	lib := ortLibrary(t)
+	for _, name := range []string{"resnet50", "inception-v3", "densenet121", "mobilenet-v2"} {
+		m, err := zoo.Build(name, zoo.None)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := costmodel.Lower(zooNetwork(t, name, zoo.None), costmodel.ORTCPU)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := onnx.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ranNodes(t, lib, m, name, data)
+		var want []string
+		for _, k := range p.Kernels {
+			want = append(want, token.ReplaceAllString(k.Name, ""))
+		}
+		if !slices.Equal(got, want) {
+			for i := range min(len(got), len(want)) {
+				if got[i] != want[i] {
+					t.Errorf("%s: kernel %d is %s, the profiler saw %s", name, i, want[i], got[i])
+					break
+				}
+			}
+		}
+	}
+}
+
+// ranNodes runs a model once and returns the names of its nodes as the profiler saw them run.
+func ranNodes(t *testing.T, lib *ort.Library, m *onnx.Model, name string, data []byte) []string {
+	t.Helper()
+	s, err := lib.NewSession(ort.SourceOf(m, name, "", data), ort.Options{Threads: 1, Profile: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	in := map[string]*ort.Tensor{}
+	for _, vi := range ort.FreeInputs(m) {
+		var dims []int64
+		for _, d := range vi.Type.Shape {
+			dims = append(dims, max(d.Value, 1))
+		}
+		if in[vi.Name], err = ort.RandomTensor(vi.Type.DType, dims, 0, rand.New(rand.NewPCG(1, 2))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Bind(in, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Run(); err != nil {
+		t.Fatal(err)
+	}
+	prof, err := s.CloseProfile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(prof.Runs) == 0 {
+		t.Fatal("the profile has no run")
+	}
+	var names []string
+	for _, n := range prof.Runs[0].Nodes {
+		names = append(names, token.ReplaceAllString(n.Name, ""))
+	}
+	return names
+}
