@@ -103,7 +103,7 @@ func invented(t *testing.T, coefficient func(group, name string) float64, noise 
 		{"onnxruntime", "1.30.0"}, {"provider", "cpu"}, {"anchor-spread", "0.02"}}}
 	r := rand.New(rand.NewPCG(seed, 5))
 	cache := cacheSizes(s)
-	for _, b := range Sweep(1, 0.3) {
+	for _, b := range Sweep(1, 0.7) {
 		m, err := b.Model()
 		if err != nil {
 			t.Fatal(err)
