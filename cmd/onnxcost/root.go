@@ -118,7 +118,7 @@ the graph alone.
 		return misuse("%v; see '%s --help'", err, cmd.CommandPath())
 	})
 	root.AddCommand(newAnalyze(s), newPredict(s), newCalibrate(s), newMeasure(s), newValidate(s), newDevices(s), newPlot(s), newZoo(s), newExplain(s), newVersion(s))
-	root.AddCommand(newCheck(s))
+	root.AddCommand(newCheck(s), newCompare(s))
 	root.CompletionOptions.DisableDefaultCmd = false
 	return root
 }
