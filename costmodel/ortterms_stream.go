@@ -86,13 +86,8 @@ func (k *ortKernel) pooling(outputs float64) {
 func (k *ortKernel) movement(moved float64) {
 	switch k.Op {
 	case "Transpose":
-		run, tiled := k.transposeRun()
-		if run == 1 {
-			k.group += "_single"
-			if tiled {
-				k.group += "_plane"
-			}
-		} else {
+		run, how := k.transposeRun()
+		if k.group += how; run > 1 {
 			k.add("runs", moved/run)
 		}
 	case "Concat":
@@ -121,32 +116,49 @@ func (k *ortKernel) movement(moved float64) {
 	k.add("elements", moved)
 }
 
-// transposeRun is the number of inner elements that stay together, and whether the two innermost moving axes swap
-// places as the planes of a matrix do.
-func (k *ortKernel) transposeRun() (run float64, plane bool) {
+// transposeRun is the number of inner elements that stay together, and how single elements move where none do: one axis
+// becomes the innermost (_in) or ceases to be it (_out) while the others keep their order, which the runtime does with
+// the loops of a transposed matrix, or any other way (_mixed).
+func (k *ortKernel) transposeRun() (run float64, how string) {
 	x := first(k.in, 0)
-	run = 1
-	if k.Anchor == nil || len(x) == 0 {
-		return run, false
+	var perm []int64
+	if k.Anchor != nil {
+		if a := k.Anchor.Proto.Attr("perm"); a != nil {
+			perm = a.Ints
+		}
 	}
-	a := k.Anchor.Proto.Attr("perm")
-	if a == nil || len(a.Ints) != len(x) {
-		return run, len(x) == 2
+	if len(perm) != len(x) { // without the attribute, the axes are reversed
+		perm = nil
+		for i := len(x) - 1; i >= 0; i-- {
+			perm = append(perm, int64(i))
+		}
 	}
-	for i := len(x) - 1; i >= 0 && a.Ints[i] == int64(i); i-- {
-		run *= x[i]
-	}
-	// Axes of extent 1 do not matter to where elements lie.
-	var order []int64
-	for _, p := range a.Ints {
+	var order []int64 // axes of extent 1 do not matter to where elements lie
+	for _, p := range perm {
 		if p >= 0 && p < int64(len(x)) && x[p] > 1 {
 			order = append(order, p)
 		}
 	}
 	if slices.IsSorted(order) {
-		return volume(x), false
+		return math.Max(1, volume(x)), ""
 	}
-	return run, len(order) == 2 || len(order) > 1 && order[len(order)-1] != int64(len(x)-1) && slices.IsSorted(order[:len(order)-1])
+	run = 1
+	largest := slices.Max(order)
+	for i := len(order) - 1; i >= 0 && order[i] == largest; i-- {
+		run *= x[largest]
+		for largest--; largest > 0 && x[largest] == 1; largest-- {
+		}
+	}
+	switch {
+	case run > 1:
+		return run, ""
+	case slices.IsSorted(order[:len(order)-1]):
+		return 1, "_in"
+	case slices.IsSorted(slices.DeleteFunc(slices.Clone(order), func(p int64) bool { return p == slices.Max(order) })):
+		return 1, "_out"
+	default:
+		return 1, "_mixed"
+	}
 }
 
 // concatRuns is the number of copies that a Concat makes: one per operand and outer position.
