@@ -3,6 +3,7 @@ package plots
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 )
@@ -137,21 +138,16 @@ func (m *missing) join(o *missing) {
 	}
 }
 
-// notesOf adds what the dataset and its networks say about themselves.
+// notesOf adds what the dataset says, and what its networks say about themselves in one sentence.
 func (f *Figure) notesOf(d *Dataset) {
-	seen := map[string]bool{}
-	add := func(s string) {
-		if s != "" && !seen[s] {
-			seen[s] = true
-			f.Notes = append(f.Notes, s)
-		}
-	}
-	for _, s := range d.Notes {
-		add(s)
-	}
+	f.Notes = append(f.Notes, d.Notes...)
+	var parts []string
 	for _, n := range d.Networks {
 		for _, s := range n.Notes {
-			add(n.Name + ": " + s + ".")
+			parts = append(parts, n.Name+": "+s)
 		}
+	}
+	if parts != nil {
+		f.Notes = append(f.Notes, strings.Join(parts, "; ")+".")
 	}
 }

@@ -26,7 +26,6 @@ func MemoryBatch(d *Dataset, s Style) *Figure {
 		f.Findings = append(f.Findings, fmt.Sprintf("Published: at least %.0f MB whatever the network; from a knee on, memory grows in proportion to the batch.", least))
 	}
 	f.compareSeries("Memory", d, series)
-	f.memoryMeaning(d)
 	f.Notes = append(f.Notes, miss.notes()...)
 	f.ends(d, last, series)
 	f.notesOf(d)
@@ -80,7 +79,6 @@ func MemoryParams(d *Dataset, s Style) *Figure {
 	p.Add(names)
 	f.Panels = []Panel{{Plot: p, Right: 6, Top: 4}}
 	f.compareOn(d, "Memory", y)
-	f.memoryMeaning(d)
 	f.Notes = append(f.Notes, miss.notes()...)
 	f.notesOf(d)
 	return f
@@ -92,11 +90,4 @@ func (n *Network) ParamMiB() float64 { return n.MParams * 4e6 / (1 << 20) }
 // sentence begins a sentence with an origin.
 func sentence(o Origin) string {
 	return [...]string{"Published", "Predicted", "Measured"}[o]
-}
-
-// memoryMeaning says what predicted memory counts, where it is drawn beside published memory.
-func (f *Figure) memoryMeaning(d *Dataset) {
-	if d.both() {
-		f.Notes = append(f.Notes, memoryMeaning)
-	}
 }

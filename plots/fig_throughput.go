@@ -59,7 +59,7 @@ func (n *Network) hertzAt(batch int) float64 { return n.Hertz(batch) }
 func (f *Figure) boundFindings(d *Dataset, o Origin, batch int, l Line) {
 	off := d.outliers(o, batch)
 	var names []string
-	var hz, ms, acc, power []float64
+	var ms, acc, power []float64
 	for _, n := range d.Networks {
 		if n.Origin != o {
 			continue
@@ -68,7 +68,7 @@ func (f *Figure) boundFindings(d *Dataset, o Origin, batch int, l Line) {
 			names = append(names, n.Name)
 			continue
 		}
-		hz, ms, acc = append(hz, n.Hertz(batch)), append(ms, n.timeAt(batch)), append(acc, n.Top1Percent)
+		ms, acc = append(ms, n.timeAt(batch)), append(acc, n.Top1Percent)
 		power = append(power, n.at(n.PowerW, batch))
 	}
 	s := fmt.Sprintf("%s, %s: top-1 = %.1f - %s·Hz (R² %.3f over %d networks", panelTitle(batch), o, l.Intercept, three(-l.Slope), l.R2, l.N)

@@ -126,9 +126,6 @@ func (d *Dataset) Add(s *Subject, top1Percent float64) error {
 	return nil
 }
 
-// memoryMeaning is what predicted and published memory have not in common.
-const memoryMeaning = "Predicted memory is weights and activations; published memory also holds what the framework itself needs."
-
 // describe says what the predictions were made for.
 func (d *Dataset) describe(p *costmodel.Predictor) {
 	d.Device, d.Software = deviceTitle(p.Device), softwareTitle(p)
