@@ -77,6 +77,10 @@ func logAxis(a *plot.Axis, lo, hi float64, write func(float64) string) {
 	a.Scale = plot.LogScale{}
 	a.Min, a.Max = lo, hi
 	decades := math.Log10(hi / lo)
+	if decades < 0.45 { // too short for powers of ten to show a scale
+		a.Tick.Marker = steps(lo, hi, niceStep(hi-lo, 6))
+		return
+	}
 	var t plot.ConstantTicks
 	for e := math.Floor(math.Log10(lo)); e <= math.Ceil(math.Log10(hi)); e++ {
 		for m := 1.0; m < 10; m++ {
@@ -87,7 +91,7 @@ func logAxis(a *plot.Axis, lo, hi float64, write func(float64) string) {
 			if v < lo*(1-1e-9) || v > hi*(1+1e-9) {
 				continue
 			}
-			labelled := m == 1 || decades < 3.2 && (m == 2 || m == 5) || decades < 0.9 && m != 7 && m != 9
+			labelled := m == 1 || decades < 3.2 && (m == 2 || m == 5) || decades < 1 && m != 7 && m != 9
 			if every := 1 + int(decades)/8; int(e)%every != 0 {
 				labelled = false
 			}

@@ -19,6 +19,9 @@ type Sweep struct {
 // beyond the device's memory are left out and named.
 func Batch(sweeps []Sweep, d *specs.Device, s Style) *Figure {
 	f := newFigure(s, "batch", "Cost against batch size", 1240, 560)
+	if len(sweeps) == 1 {
+		f.Title = "Cost of " + sweeps[0].Name + " against batch size"
+	}
 	f.Rows = f.width < 1000 // three panels side by side need room
 	ns := make([]*Network, len(sweeps))
 	last := 1
@@ -102,8 +105,6 @@ func Batch(sweeps []Sweep, d *specs.Device, s Style) *Figure {
 		panel := Panel{Plot: p, Right: 6, Top: 4}
 		if len(ns) > 1 {
 			panel.Right = 104
-		} else if len(ns) == 1 && k == 0 {
-			panel.Title = ns[0].Name
 		}
 		f.Panels = append(f.Panels, panel)
 	}
