@@ -43,12 +43,9 @@ const (
 // allocate the outputs. Generated weights become stored ones first: the runtime would compute them through the same
 // arena while it loads the model, and its peaks would be those of loading.
 func MeasureMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, threads int, seed uint64) (*MemoryMeasurement, error) {
-	m, changed, err := storeGenerated(job.Model)
+	job, err := job.stored()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", job.Name, err)
-	}
-	if job.Model = m; changed {
-		job.Path = ""
+		return nil, err
 	}
 	r, err := analyzer.Analyze(ctx, job.Model, job.Options)
 	if err != nil {
@@ -140,6 +137,10 @@ func relative(predicted, measured int64) float64 {
 
 // CompareMemory measures a model and predicts it for ONNX Runtime's CPU provider.
 func CompareMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, threads int, seed uint64) (*MemoryComparison, error) {
+	job, err := job.stored() // the prediction is for what runs: equal generated weights would be merged
+	if err != nil {
+		return nil, err
+	}
 	m, err := MeasureMemory(ctx, lib, job, batch, threads, seed)
 	if err != nil {
 		return nil, err
@@ -161,6 +162,18 @@ func CompareMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, 
 		return nil, err
 	}
 	return &MemoryComparison{m, *use, len(plan.Kernels)}, nil
+}
+
+// stored is the job with its generated weights stored.
+func (j Job) stored() (Job, error) {
+	m, changed, err := storeGenerated(j.Model)
+	if err != nil {
+		return j, fmt.Errorf("%s: %w", j.Name, err)
+	}
+	if j.Model = m; changed {
+		j.Path = ""
+	}
+	return j, nil
 }
 
 // storeGenerated turns floating-point constants that ConstantOfShape makes of a stored shape into stored tensors.

@@ -133,6 +133,8 @@ func init() { // the rules ask for extents again
 		"GlobalAveragePool": windowExtents, "GlobalMaxPool": windowExtents, "Concat": concatExtents,
 		"Slice": sliceExtents, "Pad": padExtents, "Shape": shapeExtents, "Squeeze": squeezeExtents, "Unsqueeze": unsqueezeExtents,
 		"Flatten": flattenExtents, "Expand": expandExtents, "ConstantOfShape": fillExtents, "Range": rankOnly, "Tile": rankOnly,
+		"QLinearConv": quantizedConvExtents, "QLinearAveragePool": same, "QLinearSigmoid": same, "QLinearLeakyRelu": same,
+		"QLinearSoftmax": same, "NhwcMaxPool": same,
 		"Resize": resizeExtents, "Upsample": resizeExtents, "Split": splitExtents,
 		"LSTM": recurrentExtents, "GRU": recurrentExtents, "RNN": recurrentExtents,
 		"Softmax": same, "LogSoftmax": same, "Dropout": same, "Identity": same, "Clip": same, "BatchNormalization": same,
@@ -312,6 +314,24 @@ func windowExtents(g *graph, n *gnode, slot int, in []extents) extents {
 	return e
 }
 
+// quantizedConvExtents is windowExtents for either place of the channels.
+func quantizedConvExtents(g *graph, n *gnode, slot int, in []extents) extents {
+	if n.intAttr("channels_last", 0) == 0 {
+		return windowExtents(g, n, slot, in)
+	}
+	if !in[0].ranked {
+		return extents{}
+	}
+	rank := len(n.in[0].val.Shape)
+	e := extents{ranked: true, known: in[0].known&1 | 1<<(rank-1)}
+	for i := 1; i < rank-1; i++ {
+		if _, ok := g.knownDim(n.in[0], i); ok {
+			e.known |= 1 << i
+		}
+	}
+	return e
+}
+
 func concatExtents(g *graph, n *gnode, slot int, in []extents) extents {
 	rank := len(n.out[0].val.Shape)
 	axis := int(n.intAttr("axis", 1))
@@ -449,17 +469,31 @@ func flattenExtents(g *graph, n *gnode, slot int, in []extents) extents {
 	if axis < 0 {
 		axis += rank
 	}
-	e := extents{true, 3}
-	for i := range rank {
-		if _, ok := g.knownDim(n.in[0], i); !ok {
-			if side := 0; i < axis {
-				e.known &^= 1 << side
-			} else {
-				e.known &^= 2
-			}
-		}
+	e := extents{ranked: true}
+	if g.knownProduct(n.in[0], 0, min(axis, rank)) {
+		e.known |= 1
+	}
+	if g.knownProduct(n.in[0], min(axis, rank), rank) {
+		e.known |= 2
 	}
 	return e
+}
+
+// knownProduct reports whether inference knows the product of a range of extents: numbers, or one name among ones.
+func (g *graph) knownProduct(t *tensor, from, to int) bool {
+	e := g.extents(t)
+	product, names := int64(1), 0
+	for i := from; i < to; i++ {
+		switch v, ok := t.val.Shape[i].Value(); {
+		case e.known>>i&1 == 0:
+			return false
+		case ok && v > 1:
+			product = v
+		case !ok:
+			names++
+		}
+	}
+	return names == 0 || names == 1 && product == 1
 }
 
 // expandExtents: a computed shape leaves the rank, and the extents that cannot come from it.

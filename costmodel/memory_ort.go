@@ -93,6 +93,9 @@ func (r *ortRun) run(p *ortProgram, depth int) error {
 // workspace takes and gives back the temporary memory of a kernel, beside its outputs.
 func (r *ortRun) workspace(k *Kernel) error {
 	f := ortWorkspaces[k.FullOp()]
+	if len(k.Contraction) > 0 && k.Contraction[0].Kind == op.RecurrentKind {
+		r.m.unknown(fmt.Sprintf("the workspace of %s %s is not in InUseBytes", k.Op, k.Name))
+	}
 	if f == nil {
 		return nil
 	}

@@ -16,7 +16,8 @@ import (
 //   - Some operators may write over an input that nobody else needs and that has the same shape.
 //   - Otherwise an output takes over the buffer that was freed last among those of the same shape and element size:
 //     the same shape, not the same number of bytes. An extent that inference does not know prevents it.
-//   - What a node needs no more is freed after it, and buffers that are taken over stay until their last user.
+//   - What a node needs no more is freed after it, and buffers that are taken over stay until their last user. An output
+//     that nobody reads has no last user: it stays to the end.
 type ortProgram struct {
 	buffers []ortBuffer
 	steps   []ortStep
@@ -160,13 +161,6 @@ func (b *ortPlanner) node(step int, k *Kernel) {
 				if b.prog.buffers[at].uses--; b.prog.buffers[at].uses == 0 {
 					b.dead(at, step)
 				}
-			}
-		}
-	}
-	for _, t := range n.out {
-		if t != nil {
-			if at := b.bufOf[t]; at >= 0 && b.prog.buffers[at].uses == 0 && b.prog.buffers[at].last != step {
-				b.dead(at, step)
 			}
 		}
 	}
