@@ -3,8 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +15,7 @@ import (
 
 type analyzeOptions struct {
 	modelFlags
+	fleetFlags
 	by         string
 	top        int
 	depth      int
@@ -24,6 +23,7 @@ type analyzeOptions struct {
 	order      string
 	verify     bool
 	trace      string
+	pprof      string
 	output     string
 }
 
@@ -40,13 +40,14 @@ func newAnalyze(s streams) *cobra.Command {
 		Short: "Count operations, parameters, traffic and peak activation memory",
 		Long: `Count a model's operations, parameters, memory traffic and peak activation memory from its graph.
 
-MODEL is a path, - for stdin, or zoo:NAME. The leading free dimension of the inputs is taken as 1 unless --dim says
+MODEL is a path, a quoted pattern ('models/**/*.onnx'), - for stdin, or zoo:NAME. The leading free dimension of the inputs is taken as 1 unless --dim says
 otherwise; other free dimensions stay symbols and the figures are formulas in them.`,
 		Example: `  onnxcost analyze zoo:resnet50
   onnxcost analyze model.onnx --dim batch=8 --by scope
-  onnxcost analyze model.onnx -o json`,
+  onnxcost analyze model.onnx -o json
+  onnxcost analyze 'models/**/*.onnx' -o ndjson --resume done.ndjson >> done.ndjson`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if len(args) == 0 && o.fromFile == "" {
 				return misuse("analyze: no model; give a path, - for stdin, or zoo:NAME")
 			}
 			return nil
@@ -62,6 +63,10 @@ otherwise; other free dimensions stay symbols and the figures are formulas in th
 	f.StringVar(&o.order, "order", "file", "order of execution: "+strings.Join(analyzeOrders, ", "))
 	f.BoolVar(&o.verify, "verify", false, "prove the memory plan by running marks through it; exit 1 if it fails")
 	f.StringVar(&o.trace, "trace", "", "write the memory timeline to `FILE` as Chrome trace events, for Perfetto")
+	f.StringVar(&o.pprof, "pprof", "", "write the counts to `FILE` as a profile for 'go tool pprof -http'")
+	f.StringVar(&o.fromFile, "from-file", "", "read models from `FILE`, one a line; - for stdin")
+	f.StringVar(&o.resume, "resume", "", "leave out the models that `FILE` holds, the output of an earlier -o ndjson")
+	f.IntVar(&o.jobs, "jobs", 0, "models analysed at a time (default: all cores)")
 	f.StringVarP(&o.output, "output", "o", "table", strings.Join(analyzeOutputs, ", "))
 	completeWords(c, "by", analyzeBy)
 	completeWords(c, "output", analyzeOutputs)
@@ -104,8 +109,11 @@ func runAnalyze(ctx context.Context, s streams, o analyzeOptions, args []string)
 	if err := oneOf("--order", o.order, analyzeOrders); err != nil {
 		return err
 	}
-	if o.top < 0 || o.depth < 0 {
-		return misuse("--top %d --depth %d: want at least 0", o.top, o.depth)
+	if o.top < 0 || o.depth < 0 || o.jobs < 0 {
+		return misuse("--top %d --depth %d --jobs %d: want at least 0", o.top, o.depth, o.jobs)
+	}
+	if o.resume != "" && o.output != "ndjson" {
+		return misuse("--resume: want -o ndjson, have -o %s", o.output)
 	}
 	var convention *analyzer.Convention
 	if o.convention != "" {
@@ -122,33 +130,33 @@ func runAnalyze(ctx context.Context, s streams, o analyzeOptions, args []string)
 			o.by = "node"
 		}
 	}
-	worst := exitDone
-	var all []analyzed
-	for i, arg := range expandZoo(args) {
-		a, err := analyzeOne(ctx, s, o, arg, machine && o.by == "node", convention)
-		if err != nil {
-			if errors.Is(err, context.Canceled) {
-				return &codedError{exitMisuse, errors.New("interrupted")}
-			}
-			fmt.Fprintf(s.err, "onnxcost: %s\n", describeError(arg, err))
-			worst = max(worst, exitCode(err))
-			continue
-		}
-		if o.strict && a.report.LowerBound() {
-			worst = max(worst, exitFindings)
-		}
-		if err := streamAnalyzed(s, o, a, i); err != nil {
-			return err
-		}
-		all = append(all, a)
-	}
-	if err := finishAnalyzed(s, o, all); err != nil {
+	models, missing, err := o.models(s, args)
+	if err != nil {
 		return err
 	}
-	if o.trace != "" && len(all) > 0 {
-		if err := writeMemoryTrace(o.trace, all); err != nil {
-			return err
+	out := &analyzeWriter{s: s, o: o}
+	if err := out.begin(); err != nil {
+		return err
+	}
+	worst, err := analyzeFleet(ctx, s, o, models, func(ctx context.Context, arg string) fleetResult {
+		var r fleetResult
+		r.analyzed, r.err = analyzeOne(ctx, s, o, arg, machine && o.by == "node", convention)
+		if r.err == nil {
+			r.data, r.err = out.encode(r.analyzed)
 		}
+		return r
+	}, out.add)
+	if err != nil {
+		return err
+	}
+	if missing != nil {
+		for _, line := range strings.Split(missing.Error(), "\n") {
+			fmt.Fprintf(s.err, "onnxcost: %s\n", line)
+		}
+		worst = max(worst, exitInput)
+	}
+	if err := out.end(); err != nil {
+		return err
 	}
 	if worst != exitDone {
 		return &reported{worst}
@@ -185,39 +193,6 @@ func analyzeOne(ctx context.Context, s streams, o analyzeOptions, arg string, no
 		a.convention = &recount{c.Name, c.Unit, r.Recount(*c).Bind(r.Dims), c.Note}
 	}
 	return a, nil
-}
-
-// streamAnalyzed writes what need not wait for the other models.
-func streamAnalyzed(s streams, o analyzeOptions, a analyzed, i int) error {
-	switch o.output {
-	case "ndjson":
-		return json.NewEncoder(s.out).Encode(analyzeEntry{a.summary, a.convention})
-	case "table", "markdown":
-		if i > 0 {
-			fmt.Fprintln(s.out)
-		}
-		return renderReport(s, o, a)
-	}
-	return nil
-}
-
-func finishAnalyzed(s streams, o analyzeOptions, all []analyzed) error {
-	switch o.output {
-	case "json":
-		doc := struct {
-			Schema  string         `json:"schema"`
-			Reports []analyzeEntry `json:"reports"`
-		}{analyzer.SummarySchema, []analyzeEntry{}}
-		for _, a := range all {
-			doc.Reports = append(doc.Reports, analyzeEntry{a.summary, a.convention})
-		}
-		e := json.NewEncoder(s.out)
-		e.SetIndent("", " ")
-		return e.Encode(doc)
-	case "csv":
-		return csvReports(s, o, all)
-	}
-	return nil
 }
 
 // groups are the rows that --by asks for.
@@ -272,23 +247,4 @@ func topGroups(gs []analyzer.Group, n int) []analyzer.Group {
 		addGroup(&rest, g)
 	}
 	return append(ranked[:n:n], rest)
-}
-
-func csvReports(s streams, o analyzeOptions, all []analyzed) error {
-	header := []string{"model", o.by, "nodes", "macs", "flops", "special", "params", "bytes_read", "bytes_written"}
-	var rows [][]string
-	for _, a := range all {
-		model := a.summary.Model
-		gs := topGroups(groups(a.report, o.by), o.top)
-		if o.by == "total" {
-			t := a.summary.Totals
-			gs = []analyzer.Group{{Name: "total", Nodes: t.Nodes, MACs: t.MACs, FLOPs: t.FLOPs, Special: t.Special, Params: t.Params,
-				BytesRead: t.BytesRead, BytesWritten: t.BytesWritten}}
-		}
-		for _, g := range gs {
-			rows = append(rows, []string{model, g.Name, fmt.Sprint(g.Nodes), g.MACs.String(), g.FLOPs.String(), g.Special.String(),
-				g.Params.String(), g.BytesRead.String(), g.BytesWritten.String()})
-		}
-	}
-	return writeCSV(s.out, header, rows)
 }

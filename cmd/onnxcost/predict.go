@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/pprof/profile"
 	"github.com/spf13/cobra"
 
 	"github.com/onnxcost/onnxcost/analyzer"
@@ -27,6 +28,7 @@ type predictOptions struct {
 	by        string
 	top       int
 	trace     string
+	pprof     string
 	budget    string
 	rate      string
 	output    string
@@ -36,7 +38,8 @@ type predictOptions struct {
 	ratePerS  float64 // 0 without a rate
 	loaded    *specs.Device
 	isRuntime costmodel.Runtime
-	several   bool // more than one prediction is asked for
+	profile   *profileBuilder // where --pprof asks for one
+	several   bool            // more than one prediction is asked for
 }
 
 var (
@@ -76,6 +79,7 @@ measurements, the others from their data sheets and a short table of assumptions
 	f.StringVar(&o.by, "by", "", "rows: "+strings.Join(predictBy, ", ")+" (default op for one prediction, total for several)")
 	f.IntVar(&o.top, "top", 0, "only the `N` slowest rows, the rest as one row")
 	f.StringVar(&o.trace, "trace", "", "write the predicted timeline as Chrome trace events to `FILE` (Perfetto opens it)")
+	f.StringVar(&o.pprof, "pprof", "", "write counts, time and energy to `FILE` as a profile for 'go tool pprof -http'")
 	f.StringVar(&o.budget, "energy-budget", "", "rank the models that stay within `ENERGY` per sample, such as 500mJ, by accuracy")
 	f.StringVar(&o.rate, "rate", "", "add the energy of a day at `RATE` samples per second, such as 10/s")
 	f.StringVarP(&o.output, "output", "o", "table", strings.Join(predictOutputs, ", "))
@@ -196,6 +200,10 @@ func runPredict(ctx context.Context, s streams, o predictOptions, args []string)
 			o.by = "op"
 		}
 	}
+	if o.pprof != "" {
+		o.profile = newProfile("time", append(countTypes[:len(countTypes):len(countTypes)], profile.ValueType{Type: "time", Unit: "nanoseconds"},
+			profile.ValueType{Type: "energy", Unit: "microjoules"})...)
+	}
 	worst := exitDone
 	var all []predicted
 	p := newProgress(s.err, len(models))
@@ -219,6 +227,11 @@ func runPredict(ctx context.Context, s streams, o predictOptions, args []string)
 		all = append(all, some...)
 	}
 	p.clear()
+	if o.profile != nil {
+		if err := o.profile.write(o.pprof); err != nil {
+			return err
+		}
+	}
 	if o.trace != "" {
 		if err := writeTrace(o.trace, all); err != nil {
 			return err
@@ -248,7 +261,7 @@ func predictOne(ctx context.Context, s streams, o *predictOptions, arg string) (
 		return nil, err
 	}
 	c, err := costmodel.Compile(ctx, r, o.loaded, costmodel.Options{Runtime: o.isRuntime, Precision: specs.DType(o.precision),
-		Threads: o.threads, NoKernels: o.by == "total" && o.trace == ""})
+		Threads: o.threads, NoKernels: o.by == "total" && o.trace == "" && o.pprof == ""})
 	if err != nil {
 		return nil, err
 	}
@@ -263,6 +276,9 @@ func predictOne(ctx context.Context, s streams, o *predictOptions, arg string) (
 			if d.Code != analyzer.CodeDefaultDim || b == 0 {
 				p.Diagnostics = append(p.Diagnostics, d)
 			}
+		}
+		if o.profile != nil {
+			o.profile.prediction(p, c.Plan)
 		}
 		x := predicted{Prediction: p}
 		if o.by == "op" || o.by == "scope" {

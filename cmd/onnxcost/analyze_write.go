@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+
+	"github.com/onnxcost/onnxcost/analyzer"
+)
+
+// analyzeWriter writes the models of one run as they come, in the form asked for. It keeps a model only where a file
+// about all of them is to be written at the end.
+type analyzeWriter struct {
+	s       streams
+	o       analyzeOptions
+	json    reportsJSON
+	csv     *csv.Writer
+	profile *profileBuilder
+	all     []analyzed // for --trace
+	count   int
+}
+
+func (w *analyzeWriter) begin() error {
+	if w.o.pprof != "" {
+		w.profile = newProfile(countTypes[0].Type, countTypes...)
+	}
+	switch w.o.output {
+	case "json":
+		w.json.w = w.s.out
+		return w.json.begin()
+	case "csv":
+		w.csv = csv.NewWriter(w.s.out)
+		return w.csv.Write([]string{"model", w.o.by, "nodes", "macs", "flops", "special", "params", "bytes_read", "bytes_written"})
+	}
+	return nil
+}
+
+// encode makes a model's entry where the form is JSON. It runs beside others.
+func (w *analyzeWriter) encode(a analyzed) ([]byte, error) {
+	entry := analyzeEntry{a.summary, a.convention}
+	switch w.o.output {
+	case "json":
+		return json.MarshalIndent(entry, "  ", " ")
+	case "ndjson":
+		data, err := json.Marshal(entry)
+		return append(data, '\n'), err
+	}
+	return nil, nil
+}
+
+// add writes the next model.
+func (w *analyzeWriter) add(r fleetResult) error {
+	defer func() { w.count++ }()
+	if w.profile != nil {
+		if err := w.profile.report(r.summary.Model, r.report); err != nil {
+			return err
+		}
+	}
+	if w.o.trace != "" {
+		w.all = append(w.all, r.analyzed)
+	}
+	switch w.o.output {
+	case "json":
+		return w.json.entry(r.data)
+	case "ndjson":
+		_, err := w.s.out.Write(r.data)
+		return err
+	case "csv":
+		return w.rows(r.analyzed)
+	}
+	if w.count > 0 {
+		fmt.Fprintln(w.s.out)
+	}
+	return renderReport(w.s, w.o, r.analyzed)
+}
+
+func (w *analyzeWriter) rows(a analyzed) error {
+	gs := topGroups(groups(a.report, w.o.by), w.o.top)
+	if w.o.by == "total" {
+		t := a.summary.Totals
+		gs = []analyzer.Group{{Name: "total", Nodes: t.Nodes, MACs: t.MACs, FLOPs: t.FLOPs, Special: t.Special, Params: t.Params,
+			BytesRead: t.BytesRead, BytesWritten: t.BytesWritten}}
+	}
+	for _, g := range gs {
+		if err := w.csv.Write([]string{a.summary.Model, g.Name, fmt.Sprint(g.Nodes), g.MACs.String(), g.FLOPs.String(), g.Special.String(),
+			g.Params.String(), g.BytesRead.String(), g.BytesWritten.String()}); err != nil {
+			return err
+		}
+	}
+	w.csv.Flush()
+	return w.csv.Error()
+}
+
+// end closes the document and writes the files about all models.
+func (w *analyzeWriter) end() error {
+	switch w.o.output {
+	case "json":
+		if err := w.json.end(); err != nil {
+			return err
+		}
+	case "csv":
+		w.csv.Flush()
+		if err := w.csv.Error(); err != nil {
+			return err
+		}
+	}
+	if w.profile != nil {
+		if err := w.profile.write(w.o.pprof); err != nil {
+			return err
+		}
+	}
+	if len(w.all) > 0 {
+		return writeMemoryTrace(w.o.trace, w.all)
+	}
+	return nil
+}
