@@ -11,6 +11,34 @@ import (
 type slab[T any] struct {
 	block []T
 	used  int
+	spent *budget // of the decoder; nil where nobody counts
+}
+
+// budget bounds what decoding may allocate by the bytes of the file: an empty record of two bytes becomes a struct of some
+// hundred, so that a small file of empty records could ask for a hundred times its size. Real models need five to ten
+// bytes for each of theirs.
+type budget struct{ used, limit int64 }
+
+const (
+	budgetBase    = 32 << 20 // bytes
+	budgetPerByte = 32       // of the file
+)
+
+// spend counts the allocation of n values like v.
+func spend[T any](b *budget, n int) {
+	if b != nil {
+		var v T
+		b.used += int64(n) * int64(unsafe.Sizeof(v))
+	}
+}
+
+// afford reports whether n bytes more stay within the budget.
+func (b *budget) afford(n int64) bool { return b.used+n <= b.limit }
+
+// newOf is new with its cost counted.
+func newOf[T any](b *budget) *T {
+	spend[T](b, 1)
+	return new(T)
 }
 
 const (
@@ -27,6 +55,7 @@ func (s *slab[T]) room(n int) bool {
 	if n > size/2 {
 		return false
 	}
+	spend[T](s.spent, size)
 	s.block, s.used = make([]T, size), 0
 	return true
 }
@@ -34,6 +63,7 @@ func (s *slab[T]) room(n int) bool {
 // expect makes room for many elements at once.
 func (s *slab[T]) expect(n int) {
 	if n > slabLast && n > len(s.block)-s.used {
+		spend[T](s.spent, n)
 		s.block, s.used = make([]T, n), 0
 	}
 }
@@ -42,6 +72,7 @@ func (s *slab[T]) expect(n int) {
 // neighbour.
 func (s *slab[T]) take(n int) []T {
 	if !s.room(n) {
+		spend[T](s.spent, n)
 		return make([]T, 0, n)
 	}
 	s.used += n
@@ -68,19 +99,20 @@ func (s *slab[T]) push(list *[]T) *T {
 		s.used++
 		*list = s.block[s.used-1-n : s.used : s.used]
 	default:
-		return add(list)
+		return add(list, s.spent)
 	}
 	return &(*list)[n]
 }
 
 // add extends list by a zero element and returns that.
-func add[T any](list *[]T) *T {
+func add[T any](list *[]T, b *budget) *T {
 	n := len(*list)
 	if n < cap(*list) {
 		*list = (*list)[:n+1] // lists only grow here, so the room behind them is zero still
 	} else {
 		var zero T
 		*list = append(*list, zero)
+		spend[T](b, cap(*list))
 	}
 	return &(*list)[n]
 }

@@ -1,6 +1,9 @@
 package onnx
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // maxDepth bounds the nesting of graphs, types and sequences. Real models stay below ten.
 const maxDepth = 200
@@ -12,6 +15,8 @@ type decoder struct {
 	file  *source   // where large payloads are read from later; nil: data stays and payloads are parts of it
 	ext   *resolver // finds external data
 	depth int
+	spent budget
+	empty bool // tooMuch has been said
 
 	text    text
 	blobs   blocks // payloads of small tensors
@@ -34,6 +39,9 @@ func newDecoder(data []byte, path string) *decoder {
 		entries = recentSmall
 	}
 	d.text.recent = make([]string, entries)
+	d.spent.limit = budgetBase + budgetPerByte*int64(len(data))
+	d.ints.spent, d.floats.spent, d.names.spent, d.nodes.spent, d.attrs.spent = &d.spent, &d.spent, &d.spent, &d.spent, &d.spent
+	d.tensors.spent, d.types.spent, d.dims.spent, d.pairs.spent = &d.spent, &d.spent, &d.spent, &d.spent
 	return d
 }
 
@@ -62,6 +70,13 @@ func (d *decoder) deeper(s span) *FormatError {
 
 func (d *decoder) up() { d.depth-- }
 
+// tooMuch is the error of records that take more memory than the file explains.
+func (d *decoder) tooMuch(s span) *FormatError {
+	d.empty = true
+	return &FormatError{Path: d.path, Offset: int64(s.lo), Msg: fmt.Sprintf(
+		"too many records that hold nothing: want at most %d MiB of memory for them and %d bytes for each byte of the file", budgetBase>>20, budgetPerByte)}
+}
+
 // merged returns *p, made by the slab when it is nil: a message that occurs again is merged into the first.
 func merged[T any](s *slab[T], p **T) *T {
 	if *p == nil {
@@ -88,19 +103,19 @@ func (d *decoder) model(m *Model, s span) *FormatError {
 			m.DocString = f.str()
 		case modelGraph:
 			if m.Graph == nil {
-				m.Graph = new(Graph)
+				m.Graph = newOf[Graph](&d.spent)
 			}
 			f.check(d.graph(m.Graph, f.span()))
 		case modelOpset:
-			f.check(d.opset(add(&m.Opsets), f.span()))
+			f.check(d.opset(add(&m.Opsets, &d.spent), f.span()))
 		case modelMetadata:
 			f.check(d.pair(d.pairs.push(&m.Metadata), f.span()))
 		case modelTraining:
 			f.span()
 			m.TrainingInfo++
 		case modelFunction:
-			fn := new(Function)
-			m.Functions = append(m.Functions, fn)
+			fn := newOf[Function](&d.spent)
+			*add(&m.Functions, &d.spent) = fn
 			f.check(d.function(fn, f.span()))
 		}
 	}
@@ -140,6 +155,10 @@ func (d *decoder) graph(g *Graph, s span) *FormatError {
 	defer d.up()
 	var n tally
 	d.count(s, &n)
+	if !d.spent.afford(int64(n[graphNode])*int64(unsafe.Sizeof(Node{})) + int64(n[graphInitializer])*int64(unsafe.Sizeof(Tensor{})) +
+		int64(n[graphInput]+n[graphOutput]+n[graphValueInfo])*int64(unsafe.Sizeof(ValueInfo{})+unsafe.Sizeof(Type{}))) {
+		return d.tooMuch(s)
+	}
 	g.Nodes = grown(g.Nodes, n[graphNode])
 	g.Initializers = grown(g.Initializers, n[graphInitializer])
 	g.Inputs = grown(g.Inputs, n[graphInput])
@@ -165,16 +184,16 @@ func (d *decoder) graph(g *Graph, s span) *FormatError {
 		case graphDoc:
 			g.DocString = f.str()
 		case graphInput:
-			f.check(d.value(add(&g.Inputs), f.span()))
+			f.check(d.value(add(&g.Inputs, &d.spent), f.span()))
 		case graphOutput:
-			f.check(d.value(add(&g.Outputs), f.span()))
+			f.check(d.value(add(&g.Outputs, &d.spent), f.span()))
 		case graphValueInfo:
-			f.check(d.value(add(&g.ValueInfo), f.span()))
+			f.check(d.value(add(&g.ValueInfo, &d.spent), f.span()))
 		case graphQuant:
-			f.check(d.annotation(add(&g.QuantAnnotations), f.span()))
+			f.check(d.annotation(add(&g.QuantAnnotations, &d.spent), f.span()))
 		case graphSparse:
-			t := new(SparseTensor)
-			g.SparseInitializers = append(g.SparseInitializers, t)
+			t := newOf[SparseTensor](&d.spent)
+			*add(&g.SparseInitializers, &d.spent) = t
 			f.check(d.sparse(t, f.span()))
 		case graphMetadata:
 			f.check(d.pair(d.pairs.push(&g.Metadata), f.span()))
@@ -230,25 +249,25 @@ func (d *decoder) function(fn *Function, s span) *FormatError {
 		case funcName:
 			fn.Name = f.str()
 		case funcInput:
-			fn.Inputs = append(fn.Inputs, f.str())
+			*add(&fn.Inputs, &d.spent) = f.str()
 		case funcOutput:
-			fn.Outputs = append(fn.Outputs, f.str())
+			*add(&fn.Outputs, &d.spent) = f.str()
 		case funcAttribute:
-			fn.Attributes = append(fn.Attributes, f.str())
+			*add(&fn.Attributes, &d.spent) = f.str()
 		case funcNode:
 			node := d.nodes.one()
-			fn.Nodes = append(fn.Nodes, node)
+			*add(&fn.Nodes, &d.spent) = node
 			f.check(d.node(node, f.span()))
 		case funcDoc:
 			fn.DocString = f.str()
 		case funcOpset:
-			f.check(d.opset(add(&fn.Opsets), f.span()))
+			f.check(d.opset(add(&fn.Opsets, &d.spent), f.span()))
 		case funcDomain:
 			fn.Domain = f.str()
 		case funcAttrProto:
-			f.check(d.attribute(add(&fn.AttributeDefaults), f.span()))
+			f.check(d.attribute(add(&fn.AttributeDefaults, &d.spent), f.span()))
 		case funcValueInfo:
-			f.check(d.value(add(&fn.ValueInfo), f.span()))
+			f.check(d.value(add(&fn.ValueInfo, &d.spent), f.span()))
 		case funcOverload:
 			fn.Overload = f.str()
 		case funcMetadata:

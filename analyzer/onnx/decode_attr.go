@@ -19,7 +19,7 @@ func (d *decoder) attribute(a *Attribute, s span) *FormatError {
 		case attrG:
 			present = AttrGraph
 			if a.G == nil {
-				a.G = new(Graph)
+				a.G = newOf[Graph](&d.spent)
 			}
 			f.check(d.graph(a.G, f.span()))
 		case attrFloats:
@@ -27,16 +27,17 @@ func (d *decoder) attribute(a *Attribute, s span) *FormatError {
 		case attrInts:
 			a.Ints, present = f.int64s(a.Ints), AttrInts
 		case attrStrings:
-			a.Strings, present = append(a.Strings, f.str()), AttrStrings
+			present = AttrStrings
+			*add(&a.Strings, &d.spent) = f.str()
 		case attrTensors:
 			present = AttrTensors
 			t := d.tensors.one()
-			a.Tensors = append(a.Tensors, t)
+			*add(&a.Tensors, &d.spent) = t
 			f.check(d.tensor(t, f.span()))
 		case attrGraphs:
 			present = AttrGraphs
-			g := new(Graph)
-			a.Graphs = append(a.Graphs, g)
+			g := newOf[Graph](&d.spent)
+			*add(&a.Graphs, &d.spent) = g
 			f.check(d.graph(g, f.span()))
 		case attrDoc:
 			a.DocString = f.str()
@@ -46,7 +47,7 @@ func (d *decoder) attribute(a *Attribute, s span) *FormatError {
 		case attrTypeProtos:
 			present = AttrTypeProtos
 			t := d.types.one()
-			a.TypeProtos = append(a.TypeProtos, t)
+			*add(&a.TypeProtos, &d.spent) = t
 			f.check(d.typ(t, f.span()))
 		case attrType:
 			a.Type = AttrType(f.int32())
@@ -55,13 +56,13 @@ func (d *decoder) attribute(a *Attribute, s span) *FormatError {
 		case attrSparseTensor:
 			present = AttrSparseTensor
 			if a.SparseTensor == nil {
-				a.SparseTensor = new(SparseTensor)
+				a.SparseTensor = newOf[SparseTensor](&d.spent)
 			}
 			f.check(d.sparse(a.SparseTensor, f.span()))
 		case attrSparseTensors:
 			present = AttrSparseTensors
-			t := new(SparseTensor)
-			a.SparseTensors = append(a.SparseTensors, t)
+			t := newOf[SparseTensor](&d.spent)
+			*add(&a.SparseTensors, &d.spent) = t
 			f.check(d.sparse(t, f.span()))
 		}
 	}

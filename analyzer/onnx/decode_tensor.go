@@ -32,7 +32,7 @@ func (d *decoder) tensor(t *Tensor, s span) *FormatError {
 			t.DType = DType(f.int32())
 		case tensorSegment:
 			if t.Segment == nil {
-				t.Segment = new(Segment)
+				t.Segment = newOf[Segment](&d.spent)
 			}
 			f.check(d.segment(t.Segment, f.span()))
 		case tensorName:

@@ -86,6 +86,9 @@ func (d *decoder) wholeFile() (*Model, error) {
 	if err == nil && m.Graph != nil {
 		return m, nil
 	}
+	if d.empty { // another look at the bytes would take as much again
+		return nil, err
+	}
 	if what := identify(d.data); what != "" {
 		return nil, &FormatError{Path: d.path, Offset: -1, Msg: what + ", want an ONNX model"}
 	}

@@ -33,7 +33,11 @@ type fields struct {
 
 // fields begins to iterate over the message in s, whose field names are names.
 func (d *decoder) fields(s span, names message) fields {
-	return fields{d: d, names: names, b: d.data[:s.hi], lo: s.lo, pos: s.lo}
+	f := fields{d: d, names: names, b: d.data[:s.hi], lo: s.lo, pos: s.lo}
+	if names != nil && d.spent.used > d.spent.limit {
+		f.err = d.tooMuch(s)
+	}
+	return f
 }
 
 // next moves to the next record; false at the end of the message and after an error.
