@@ -155,6 +155,12 @@ func pushTransposes(g *graph) bool {
 	return changed
 }
 
+// pushTransposesOnCPU is pushTransposes once nodes are assigned to the CPU provider.
+func pushTransposesOnCPU(g *graph) bool {
+	g.onCPU = true
+	return pushTransposes(g)
+}
+
 // process pushes a Transpose through its reader n where that pays.
 func (t *transposer) process(transpose, n *gnode, p perm, input int) bool {
 	h := handlerOf(n)
@@ -165,7 +171,8 @@ func (t *transposer) process(transpose, n *gnode, p perm, input int) bool {
 	if !slices.Contains(inputs, input) {
 		return false
 	}
-	if !n.is("Transpose") && t.cost(n, p, h, inputs) >= 0 {
+	always := n.is("Transpose") || t.onCPU && n.is("MaxPool")
+	if !always && t.cost(n, p, h, inputs) >= 0 {
 		return false
 	}
 	for _, o := range n.out {

@@ -28,6 +28,7 @@ type graph struct {
 	// early says that generated constants are not there yet: the first round of rules runs before they are computed.
 	// deferred notes that a rule waits for them.
 	early, deferred bool
+	onCPU           bool  // nodes are assigned to the CPU provider: rewrites may use what its kernels can do
 	opset           int64 // of the standard operators
 
 	ordered []*gnode // cached topological order; nil after a change

@@ -28,6 +28,8 @@ const maxRounds = 10
 // out.
 var ortLevels = sync.OnceValue(func() []level {
 	rules := ruleTable(eliminations, gemmRules, convFolds, map[string][]rewriteRule{"Pad": {padFusion}})
+	second := ruleTable(map[string][]rewriteRule{"Clip": {dropClipBeforeQ}, "Relu": {dropBeforeQ}, "Gemm": {fuseGemmTranspose}})
+	qdq := []string{"DequantizeLinear"}
 	table := func(name string, t fusions) pass { return pass{name, t.anchors(), t.run} }
 	since := func(opset int64, p pass) pass { // at the first level only where the standard has the operator
 		run := p.run
@@ -37,18 +39,25 @@ var ortLevels = sync.OnceValue(func() []level {
 	return []level{
 		{
 			{"Level1_RuleBasedTransformer", slices.Collect(maps.Keys(rules)), rules.run},
+			{"DoubleQDQPairsRemover", qdq, removeDoubleQDQ},
 			{"CommonSubexpressionElimination", nil, mergeDuplicates},
 			{"ConstantFolding", nil, foldConstants},
 			{"MatMulAddFusion", []string{"MatMul"}, fuseMatMulAdd},
 			{"ReshapeFusion", []string{"Reshape"}, fuseReshapes},
 			since(20, table("GeluFusion", standardGeluTable())),
 			since(17, table("LayerNormFusion", layerNormTable())),
+			{"QDQPropagationTransformer", qdq, propagateQDQ},
+			{"EnsureUniqueDQForNodeUnit", qdq, uniqueDQ},
 			{"TransposeOptimizer", []string{"Transpose"}, pushTransposes},
 		},
 		{
 			{"function inlining", []string{"CastLike", "HardSwish", "Mish", "Swish"}, expandFunctions},
-			{"Level2_RuleBasedTransformer", []string{"Gemm"}, ruleTable(map[string][]rewriteRule{"Gemm": {fuseGemmTranspose}}).run},
+			{"Level2_RuleBasedTransformer", slices.Collect(maps.Keys(second)), second.run},
+			{"TransposeOptimizer_CPUExecutionProvider", []string{"Transpose"}, pushTransposesOnCPU},
+			{"QDQSelectorActionTransformer", qdq, fuseUnits},
 			table("GemmActivationFusion", gemmActivationTable()),
+			table("MatMulIntegerToFloatFusion", integerProductTable()),
+			table("DynamicQuantizeMatMulFusion", dynamicProductTable()),
 			table("ConvActivationFusion", convActivationTable()),
 			table("GeluFusion", geluTable()),
 			table("LayerNormFusion", layerNormTable()),
@@ -61,10 +70,12 @@ var ortLevels = sync.OnceValue(func() []level {
 			table("SkipLayerNormFusion", skipNormTable()),
 			table("QuickGeluFusion", quickGeluTable()),
 			{"MatMulScaleFusion", []string{"MatMul", domainMS + ".FusedMatMul"}, fuseMatMulScale},
+			{"QDQFinalCleanupTransformer", qdq, cancelQDQ},
 		},
 		{
 			{"NchwcTransformer", []string{"Conv", domainMS + ".FusedConv", "MaxPool", "AveragePool",
 				"GlobalMaxPool", "GlobalAveragePool"}, packChannels},
+			{"NhwcTransformer", []string{"QLinearConv"}, channelsLast},
 		},
 	}
 })
