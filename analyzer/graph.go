@@ -22,6 +22,9 @@ type Node struct {
 	Bodies  []*Body     // of control flow
 	// Partial says that the work or the traffic could not be counted in full: an unknown operator or an unknown shape.
 	Partial bool
+	// Invalid says that the node contradicts itself: its inputs or attributes do not fit its operator. Its outputs are
+	// unknown and it is Partial.
+	Invalid bool
 }
 
 // Op returns the operator with its domain, such as "Conv" or "com.microsoft.FusedConv".

@@ -459,7 +459,7 @@ func shapeErr(v *op.Value) error {
 }
 
 func (e *engine) invalid(n *Node, err error) {
-	n.Partial = true
+	n.Partial, n.Invalid = true, true
 	e.diagnose(Diagnostic{SeverityError, CodeInvalidNode, n.Name, fmt.Sprintf("%s: %v", n.Op(), err)})
 }
 

@@ -148,6 +148,9 @@ func eliminateNeutral(g *graph, n *gnode) bool {
 	if n.is("Mul", "Div") {
 		neutral = 1
 	}
+	if len(n.in) != 2 {
+		return false // a file may say so; inference takes what is there
+	}
 	for i := 1; i >= 0; i-- {
 		if i == 0 && n.is("Sub", "Div") {
 			break

@@ -15,6 +15,9 @@ import (
 const (
 	domainMS    = "com.microsoft"
 	domainNCHWc = "com.microsoft.nchwc"
+	// domainBroken is where nodes stand meanwhile whose inputs do not fit their operator, or that have a standard
+	// operator's name and no rule, so that no rewrite looks at them. Their kernels have the operator's own domain again.
+	domainBroken = "broken"
 )
 
 // graph is the mutable form of one graph on which the rewrites of a runtime work: nodes with producer and consumer
@@ -252,6 +255,9 @@ func newGraph(r *analyzer.Report, nodes []*analyzer.Node, outputs []*op.Value) *
 		domain := n.Proto.Domain
 		if domain == "ai.onnx" {
 			domain = ""
+		}
+		if n.Invalid || n.Rule == nil && domain == "" {
+			domain = domainBroken
 		}
 		m := g.newNode(n.Proto.OpType, domain, n.Name)
 		m.rule, m.proto, m.origin, m.work = n.Rule, n.Proto, n, n.Work

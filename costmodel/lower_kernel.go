@@ -18,6 +18,11 @@ func (n *gnode) kernel(k *Kernel, times dim.Dim, depth int) {
 func (n *gnode) kernelIn(k *Kernel, times dim.Dim, depth int, slab *[]*op.Value) {
 	*k = Kernel{Name: n.name, Domain: n.domain, Op: n.op, Nodes: n.src, Anchor: n.origin, Times: times, Depth: depth,
 		Kind: n.kind(), Work: n.work, Contraction: n.work.Contraction, Activation: n.act, Sum: n.sum, Layout: n.layout}
+	if k.Domain == domainBroken {
+		if k.Domain = n.proto.Domain; k.Domain == "ai.onnx" {
+			k.Domain = ""
+		}
+	}
 	if len(k.Nodes) > 1 {
 		slices.SortStableFunc(k.Nodes, func(a, b *analyzer.Node) int { return cmp.Compare(a.Index, b.Index) })
 	}

@@ -80,7 +80,10 @@ func (p *packer) transform(n *gnode) {
 			p.extents(t) // while its maker is as inference saw it
 		}
 	}
+	windows := n.is("Conv", "MaxPool", "AveragePool") || n.key == domainMS+".FusedConv"
 	switch {
+	case windows && (len(n.in) == 0 || n.in[0] == nil || len(n.in[0].val.Shape) < 2):
+		return // an input of unknown rank has no channels to pack
 	case n.is("Conv") || n.key == domainMS+".FusedConv":
 		p.conv(n)
 		return
