@@ -384,7 +384,7 @@ func (g *graph) integer(u unit, opType, domain string, count int) bool {
 		in = append(in, u.out.scale(), u.out.zero())
 	}
 	m := g.add(opType, domain, n.name, in...)
-	m.proto, m.attrs, m.origin = n.proto, slices.Clone(n.attrs), n.origin
+	m.proto, m.attrs, m.origin, m.act, m.sum = n.proto, slices.Clone(n.attrs), n.origin, n.act, n.sum
 	if m.rule == nil {
 		m.rule = n.rule
 	}

@@ -25,6 +25,7 @@ var ortCUDALevels = sync.OnceValue(func() []level {
 var tensorRTLevels = sync.OnceValue(func() []level {
 	rules := ruleTable(eliminations, gemmRules, convFolds, map[string][]rewriteRule{
 		"Pad": {padFusion}, "ConvTranspose": {foldConvAdd, foldConvMul, foldConvBatchNorm}})
+	qdq := []string{"DequantizeLinear"}
 	table := func(name string, t fusions) pass { return pass{name, t.anchors(), t.run} }
 	return []level{
 		{
@@ -32,6 +33,9 @@ var tensorRTLevels = sync.OnceValue(func() []level {
 			{"duplicates", nil, mergeDuplicates},
 			{"constants", nil, foldConstants},
 			{"shuffles", []string{"Transpose"}, joinTransposes},
+			{"Q and DQ", qdq, removeDoubleQDQ},
+			{"Q and DQ over moved data", qdq, propagateQDQ},
+			{"a DQ for each reader", qdq, uniqueDQ},
 		},
 		{
 			table("LayerNormalization", layerNormRows("2")),
@@ -40,6 +44,7 @@ var tensorRTLevels = sync.OnceValue(func() []level {
 			table("multi-head attention", attentionTable()),
 			{"Conv, Gemm, MatMul + bias + sum + activation", nil, fuseEpilogues},
 			{"pointwise", nil, fusePointwise},
+			{"quantised layers", qdq, fuseQuantizedLayers},
 			{"shuffles", []string{"Transpose"}, fuseShuffles},
 			{"concatenations", []string{"Concat"}, eliminateConcat},
 		},
@@ -167,6 +172,38 @@ func (g *graph) before(t *tensor, n *gnode) bool {
 	return true
 }
 
+// fuseQuantizedLayers makes a layer of integers of one whose operands have a DQ each: a product whatever its result is,
+// other layers where a Q follows. (Developer Guide, "Q/DQ Layer-Placement Recommendations".)
+func fuseQuantizedLayers(g *graph) bool {
+	changed := false
+	for _, n := range g.topological() {
+		if n.dead || n.domain != "" || n.quantizes() || n.dequantizes() || len(n.in) == 0 || len(n.out) == 0 || n.out[0] == nil {
+			continue
+		}
+		u := unitOf(n)
+		switch {
+		case u.in[0] == nil:
+		case slices.Contains(moveOnly, n.op):
+			changed = u.out != nil && g.sameParams(u.in[0], u.out) && u.in[0].scalarParams() && g.dropUnit(u) || changed
+		case n.contracts():
+			changed = u.in[1] != nil && g.integer(u, n.op, "", len(u.in)) || changed
+		case u.out != nil && u.covered() && (n.pointwise() || n.is("Concat", "AveragePool", "GlobalAveragePool")):
+			changed = g.integer(u, n.op, "", len(u.in)) || changed
+		}
+	}
+	return changed
+}
+
+// covered reports whether every operand that is no constant has a DQ.
+func (u unit) covered() bool {
+	for i, t := range u.node.in {
+		if t != nil && u.in[i] == nil && !t.isConst() {
+			return false
+		}
+	}
+	return true
+}
+
 // fusePointwise joins element-wise nodes: one whose result only another reads becomes part of that one.
 func fusePointwise(g *graph) bool {
 	changed := false
@@ -185,16 +222,18 @@ func fusePointwise(g *graph) bool {
 		if next == nil || !next.pointwise() || len(n.out) > 1 {
 			continue
 		}
-		in := slices.Clone(n.in)
-		for i := len(next.in) - 1; i >= 0; i-- {
-			if next.in[i] == n.out[0] {
-				g.setInput(next, i, nil)
+		var in []*tensor
+		for _, t := range append(slices.Clone(n.in), next.in...) {
+			if t != nil && t != n.out[0] && !slices.Contains(in, t) {
+				in = append(in, t)
 			}
 		}
-		for _, t := range in {
-			if t != nil && !slices.Contains(next.in, t) {
-				g.setInput(next, len(next.in), t)
-			}
+		for i := range next.in {
+			g.setInput(next, i, nil)
+		}
+		next.in = nil
+		for i, t := range in {
+			g.setInput(next, i, t)
 		}
 		if name, ok := insidePWN(next.name); ok {
 			next.name = "PWN(" + n.name + ", " + name + ")"
