@@ -81,13 +81,10 @@ func propagateQDQ(g *graph) bool {
 		switch {
 		case n.dead:
 		case n.dequantizes() && n.scalarParams():
-			for m := onlyReader(n.out[0]); m != nil && m.movesData() && m.in[0] != nil; m = onlyReader(m.out[0]) {
-				if m.out[0].output || len(m.out[0].uses) == 0 || readByQ(m.out[0]) {
-					break
-				}
-				g.insertPair(m.out[0], n)
+			m := onlyReader(n.out[0])
+			if m != nil && m.movesData() && m.in[0] != nil && !m.out[0].output && len(m.out[0].uses) > 0 && !readByQ(m.out[0]) {
+				g.insertPair(m.out[0], n) // the next round goes on from the new DQ
 				changed = true
-				break
 			}
 		case n.quantizes() && n.scalarParams():
 			if m := n.producer(0); m != nil && m.movesData() && onlyReader(m.out[0]) == n && m.in[0] != nil &&

@@ -1,12 +1,14 @@
 package costmodel
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
 )
 
@@ -140,6 +142,35 @@ func (g *graph) optimise(levels []level) {
 // lowerORT makes the kernels of ONNX Runtime: the nodes of its optimised graph, in its execution order.
 func (p *Plan) lowerORT(levels []level) {
 	p.lowerGraph(levels, nil, p.Report.Nodes, p.Report.Outputs, dim.Const(1), 0)
+	p.noteUnlike()
+}
+
+// CodeRuntimeGraph marks nodes that a runtime executes in a form that the Plan does not have.
+const CodeRuntimeGraph = "runtime-graph"
+
+// unexpanded are further operators without a CPU kernel, whose definitions are long; a Plan has them as one kernel.
+var unexpanded = []string{"GroupNormalization", "CenterCropPad", "NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss", "SequenceMap"}
+
+// noteUnlike says where ONNX Runtime's CPU provider has more nodes than the Plan: operators that it runs as their
+// definition, and half precision, which it computes in single precision between casts.
+func (p *Plan) noteUnlike() {
+	half := 0
+	for _, k := range p.Kernels {
+		if k.Anchor == nil {
+			continue
+		}
+		if k.Domain == "" && slices.Contains(unexpanded, k.Op) {
+			p.Diagnostics = append(p.Diagnostics, analyzer.Diagnostic{Severity: analyzer.SeverityNote, Code: CodeRuntimeGraph,
+				Node: k.Anchor.Name, Message: k.Op + ": the runtime runs its definition, node by node; taken as one kernel"})
+		}
+		if len(k.Outputs) > 0 && k.Outputs[0].DType == onnx.Float16 {
+			half++
+		}
+	}
+	if half > 0 {
+		p.Diagnostics = append(p.Diagnostics, analyzer.Diagnostic{Severity: analyzer.SeverityNote, Code: CodeRuntimeGraph,
+			Message: fmt.Sprintf("%d kernels have float16 results: the CPU provider computes most of them in float32 between casts, which are left out", half)})
+	}
 }
 
 // lowerGPU is lowerORT for runtimes that launch kernels on a device: what stays on the host is free.
