@@ -18,8 +18,8 @@ const (
 	maxDepth = 100
 	// inlinedBase and inlinedPerNode bound the nodes that calls and bodies may unfold to: so many, and so many more for
 	// each node of the file.
-	inlinedBase    = 1 << 17
-	inlinedPerNode = 256
+	inlinedBase    = 1 << 16
+	inlinedPerNode = 64
 	// maxDiagnostics bounds the findings that are kept; the rest are counted.
 	maxDiagnostics = 1000
 )
@@ -551,12 +551,16 @@ func traffic(r *op.Rule, c *op.Call) (read, written dim.Dim) {
 	case r.Memory == op.View, r.Memory == op.Host, r.Memory == op.Control:
 		return dim.Dim{}, dim.Dim{}
 	}
-	for i, in := range c.In {
-		if in == nil || r.IsHost(i) || slices.Contains(c.In[:i], in) {
-			continue
-		}
-		if b, ok := in.Bytes(); ok {
-			read = read.Add(b)
+	if len(c.In) > manyInputs {
+		read = manyBytes(r, c)
+	} else {
+		for i, in := range c.In {
+			if in == nil || r.IsHost(i) || slices.Contains(c.In[:i], in) {
+				continue
+			}
+			if b, ok := in.Bytes(); ok {
+				read = read.Add(b)
+			}
 		}
 	}
 	for i, o := range c.Out {
@@ -567,6 +571,25 @@ func traffic(r *op.Rule, c *op.Call) (read, written dim.Dim) {
 		}
 	}
 	return read, written
+}
+
+// manyInputs is the number of inputs above which comparing each with each takes longer than a table.
+const manyInputs = 32
+
+// manyBytes adds up the inputs of a node with many, each value once.
+func manyBytes(r *op.Rule, c *op.Call) dim.Dim {
+	seen := make(map[*op.Value]bool, len(c.In))
+	var sum dim.Total
+	for i, in := range c.In {
+		if in == nil || r.IsHost(i) || seen[in] {
+			continue
+		}
+		seen[in] = true
+		if b, ok := in.Bytes(); ok {
+			sum.Add(b)
+		}
+	}
+	return sum.Dim()
 }
 
 // intHeap is a min-heap of node positions for container/heap.

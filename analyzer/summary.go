@@ -258,14 +258,16 @@ func (r *Report) PeakFormula(env dim.Env) (peak dim.Dim, ok bool) {
 	var live dim.Total
 	var tops []dim.Dim
 	born, dead := 0, 0
-	for i := range int32(max(len(r.Nodes), 1)) {
+	steps := int32(max(len(r.Nodes), 1))
+	for i := range steps {
 		for ; dead < len(byEnd) && lives[byEnd[dead]].last < i; dead++ {
 			live.Sub(lives[byEnd[dead]].bytes)
 		}
 		for ; born < len(lives) && lives[born].first <= i; born++ { // lives are in the order of their first use
 			live.Add(lives[born].bytes)
 		}
-		if slices.ContainsFunc(tops, live.Under) {
+		grows := i+1 < steps && (dead == len(byEnd) || lives[byEnd[dead]].last > i) // nothing dies before the next step
+		if grows || slices.ContainsFunc(tops, live.Under) {
 			continue
 		}
 		if tops = addMaximal(tops, live.Dim()); len(tops) > 16*most {

@@ -244,7 +244,7 @@ func transposeExtents(_ *graph, n *gnode, slot int, in []extents) extents {
 
 // permOf is the permutation of a Transpose of the given rank.
 func permOf(n *gnode, rank int) []int64 {
-	if p := n.intsAttr("perm"); len(p) == rank {
+	if p := n.intsAttr("perm"); len(p) == rank && !slices.ContainsFunc(p, func(a int64) bool { return a < 0 || a >= int64(rank) }) {
 		return p
 	}
 	p := make([]int64, rank)
