@@ -29,6 +29,9 @@ func TestReadme(t *testing.T) {
 		if i > 0 {
 			out.WriteString("```")
 		}
+		if i%2 == 1 {
+			writeShown(t, block)
+		}
 		if i%2 == 0 || !strings.HasPrefix(block, "console\n") {
 			out.WriteString(block)
 			continue
@@ -51,6 +54,20 @@ func TestReadme(t *testing.T) {
 	}
 	t.Errorf("the README's outputs are not what the commands print (go test ./cmd/onnxcost -run Readme -update rewrites them):\n%s",
 		cmp.Diff(string(data), out.String()))
+}
+
+// writeShown writes a block of YAML that begins with a comment "# NAME.yaml" to that file, for the commands below it.
+func writeShown(t *testing.T, block string) {
+	t.Helper()
+	text, ok := strings.CutPrefix(block, "yaml\n")
+	first, _, _ := strings.Cut(text, "\n")
+	name := strings.TrimPrefix(first, "# ")
+	if !ok || name == first || !strings.HasSuffix(name, ".yaml") || strings.ContainsAny(name, " /") {
+		return
+	}
+	if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
 }
 
 var startDir, _ = os.Getwd()
