@@ -236,3 +236,109 @@ func BenchmarkLower(b *testing.B) {
 		}
 	}
 }
+
+// TestLowerDamaged lowers the small models with parts missing or in the wrong place: whatever the analyzer accepts must
+// lower, with every node somewhere.
+func TestLowerDamaged(t *testing.T) {
+	lowered := 0
+	for _, m := range readTiny(t, "testdata/fusions.txt") {
+		for i := range m.model.Graph.Nodes {
+			for _, d := range damages {
+				g := *m.model.Graph
+				g.Nodes = slices.Clone(g.Nodes)
+				n := *g.Nodes[i]
+				n.Inputs, n.Outputs, n.Attributes = slices.Clone(n.Inputs), slices.Clone(n.Outputs), slices.Clone(n.Attributes)
+				if !d.do(&n) {
+					continue
+				}
+				g.Nodes[i] = &n
+				damaged := *m.model
+				damaged.Graph = &g
+				r, err := analyzer.Analyze(context.Background(), &damaged, analyzer.Options{})
+				if err != nil {
+					continue
+				}
+				for _, rt := range costmodel.Runtimes() {
+					lowerDamaged(t, r, rt.Name, fmt.Sprintf("%s, node %s with %s", m.name, n.Name, d.name))
+					lowered++
+				}
+			}
+		}
+	}
+	if lowered < 10000 {
+		t.Errorf("lowered %d damaged models, want at least 10000", lowered)
+	}
+}
+
+func lowerDamaged(t *testing.T, r *analyzer.Report, rt costmodel.Runtime, what string) {
+	defer func() {
+		if e := recover(); e != nil {
+			t.Errorf("%s on %s: %v", what, rt, e)
+		}
+	}()
+	p, err := costmodel.Lower(r, rt)
+	if err != nil {
+		t.Errorf("%s on %s: %v", what, rt, err)
+		return
+	}
+	for _, k := range p.Kernels {
+		k.Read()
+		k.Written()
+		k.WeightBytes()
+	}
+}
+
+// damages change a node; do reports whether there was something to change.
+var damages = []struct {
+	name string
+	do   func(n *onnx.Node) bool
+}{
+	{"no first input", func(n *onnx.Node) bool { return blank(n.Inputs, 0) }},
+	{"no second input", func(n *onnx.Node) bool { return blank(n.Inputs, 1) }},
+	{"no third input", func(n *onnx.Node) bool { return blank(n.Inputs, 2) }},
+	{"no first output", func(n *onnx.Node) bool { return len(n.Outputs) > 1 && blank(n.Outputs, 0) }},
+	{"an input less", func(n *onnx.Node) bool {
+		if len(n.Inputs) > 0 {
+			n.Inputs = n.Inputs[:len(n.Inputs)-1]
+			return true
+		}
+		return false
+	}},
+	{"an input more", func(n *onnx.Node) bool {
+		if len(n.Inputs) > 0 {
+			n.Inputs = append(n.Inputs, n.Inputs[0])
+			return true
+		}
+		return false
+	}},
+	{"an output more", func(n *onnx.Node) bool { n.Outputs = append(n.Outputs, n.Name+"_more"); return true }},
+	{"inputs reversed", func(n *onnx.Node) bool { slices.Reverse(n.Inputs); return len(n.Inputs) > 1 }},
+	{"no attributes", func(n *onnx.Node) bool { had := len(n.Attributes) > 0; n.Attributes = nil; return had }},
+	{"attributes of one element more", func(n *onnx.Node) bool {
+		changed := false
+		for i := range n.Attributes {
+			if a := &n.Attributes[i]; a.Ints != nil {
+				a.Ints, changed = append(slices.Clone(a.Ints), 7), true
+			}
+		}
+		return changed
+	}},
+	{"attributes negative", func(n *onnx.Node) bool {
+		for i := range n.Attributes {
+			n.Attributes[i].I = -n.Attributes[i].I - 3
+			n.Attributes[i].Ints = slices.Clone(n.Attributes[i].Ints)
+			for j := range n.Attributes[i].Ints {
+				n.Attributes[i].Ints[j] = -n.Attributes[i].Ints[j] - 3
+			}
+		}
+		return len(n.Attributes) > 0
+	}},
+}
+
+func blank(names []string, i int) bool {
+	if i >= len(names) || names[i] == "" {
+		return false
+	}
+	names[i] = ""
+	return true
+}
