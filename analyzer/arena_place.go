@@ -24,6 +24,7 @@ type placer struct {
 	placed  []bool
 	taken   []span // scratch
 	byStart []int32
+	most    []int64 // see pressure
 }
 
 // span is memory taken, [from, to).

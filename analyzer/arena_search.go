@@ -69,15 +69,20 @@ func (p *placer) residentFirst() precedence {
 }
 
 // byPressure places first what lives at the fullest step.
-func (p *placer) byPressure() precedence {
+func byPressure(p *placer, a, b int32) int {
 	most := p.pressure()
-	return func(p *placer, a, b int32) int {
-		return cmp.Or(cmp.Compare(most[b], most[a]), bySize(p, a, b))
-	}
+	return cmp.Or(cmp.Compare(most[b], most[a]), bySize(p, a, b))
 }
 
-// pressure is for every lease the largest live sum of its steps.
+// pressure is for every lease the largest live sum of its steps. It is worked out once, when an order asks for it.
 func (p *placer) pressure() []int64 {
+	if p.most == nil {
+		p.most = p.findPressure()
+	}
+	return p.most
+}
+
+func (p *placer) findPressure() []int64 {
 	steps := 0
 	for _, l := range p.leases {
 		steps = max(steps, l.Last+1)
@@ -152,7 +157,7 @@ func (p *placer) search() ([]int64, int64, Planner) {
 		as  Planner
 	}{
 		{bySize, fitSmallest, PlanBestFit}, {bySize, fitLowest, PlanFirstFit}, {byStart, fitEnds, PlanSearch}, {byArea, fitLowest, PlanSearch},
-		{p.byPressure(), fitLowest, PlanSearch}, {p.byPressure(), fitEnds, PlanSearch}, {byDuration, fitLowest, PlanSearch},
+		{byPressure, fitLowest, PlanSearch}, {byPressure, fitEnds, PlanSearch}, {byDuration, fitLowest, PlanSearch},
 		{byStart, fitSmallest, PlanSearch}, {byEnd, fitSmallest, PlanSearch}, {byArea, fitSmallest, PlanSearch},
 		{p.residentFirst(), fitSmallest, PlanResidentFirst},
 	} {

@@ -32,6 +32,7 @@ type engine struct {
 	binding dim.Env // symbols that are replaced before inference
 
 	values    []op.Value // current slab
+	lists     []*op.Value
 	nextID    int
 	inlined   int // nodes inferred in calls and bodies
 	mayInline int
@@ -76,6 +77,22 @@ func (e *engine) newValue(name string) *op.Value {
 	e.values = append(e.values, op.Value{Name: name, ID: e.nextID})
 	e.nextID++
 	return &e.values[len(e.values)-1]
+}
+
+// list returns n absent values.
+func (e *engine) list(n int) []*op.Value {
+	if n > len(e.lists) {
+		e.lists = make([]*op.Value, max(n, 512))
+	}
+	out := e.lists[:n:n]
+	e.lists = e.lists[n:]
+	return out
+}
+
+// invocation is a rule's call with what serves it.
+type invocation struct {
+	call op.Call
+	nodeEngine
 }
 
 func (e *engine) diagnose(d Diagnostic) {
@@ -326,7 +343,7 @@ func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope) (executes bool, err
 	p := n.Proto
 	e.counted++
 	n.Name = nodeName(p, s)
-	n.Inputs = make([]*op.Value, len(p.Inputs))
+	n.Inputs = e.list(len(p.Inputs))
 	allConst := true
 	for i, name := range p.Inputs {
 		if name == "" {
@@ -339,7 +356,7 @@ func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope) (executes bool, err
 		n.Inputs[i] = v
 		allConst = allConst && v.Const
 	}
-	outs := make([]*op.Value, max(len(p.Outputs), 1)) // rules describe a first output even where nobody asks for it
+	outs := e.list(max(len(p.Outputs), 1)) // rules describe a first output even where nobody asks for it
 	if len(p.Outputs) == 0 {
 		outs[0] = e.newValue("")
 	}
@@ -358,8 +375,8 @@ func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope) (executes bool, err
 	}
 	n.Opset = version
 	n.Rule = op.Lookup(p.Domain, p.OpType, version)
-	c := &op.Call{Node: p, Opset: version, In: n.Inputs, Out: outs}
-	ne := &nodeEngine{engine: e, node: n, scope: s}
+	v := &invocation{op.Call{Node: p, Opset: version, In: n.Inputs, Out: outs}, nodeEngine{engine: e, node: n, scope: s}}
+	c, ne := &v.call, &v.nodeEngine
 	c.Engine = ne
 	if n.Rule == nil {
 		e.unknownOp(g, n, outs)
