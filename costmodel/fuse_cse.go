@@ -99,8 +99,8 @@ func (g *graph) identity(t *tensor) ident {
 	if !t.isConst() {
 		return ident{id: t.val.ID + 1}
 	}
-	if t.ident != (ident{}) {
-		return t.ident
+	if t.ident != nil {
+		return *t.ident
 	}
 	id := ident{id: t.val.ID + 1}
 	if n, ok := t.val.Elements(); ok {
@@ -121,7 +121,7 @@ func (g *graph) identity(t *tensor) ident {
 			id = ident{-3, g.origins.of(t.val.Name, 0)}
 		}
 	}
-	t.ident = id
+	t.ident = &id
 	return id
 }
 

@@ -88,12 +88,12 @@ type tensor struct {
 	from   *gnode // nil for graph inputs, outer values and constants
 	slot   int    // output of from
 	uses   []use
-	output bool    // of the graph
-	seen   extents // see graph.extents
-	epoch  uint32  // of the graph when seen was found
-	ident  ident   // see graph.identity; zero while it is not known
-	packed *packedTensor
-	cut    bool // made by a ReorderOutput of the packer
+	ident  *ident        // see graph.identity; nil while it is not known
+	packed *packedTensor // the blocked form, once the packer has made one
+	seen   extents       // see graph.extents
+	epoch  uint32        // of the graph when seen was found
+	output bool          // of the graph
+	cut    bool          // made by a ReorderOutput of the packer
 }
 
 // use is one argument of one node; arg is -1 where a body of the node captures the value.
@@ -246,7 +246,7 @@ func newGraph(r *analyzer.Report, nodes []*analyzer.Node, outputs []*op.Value) *
 	g.tensors = make([]*tensor, g.nextID)
 	g.nodes = make([]*gnode, 0, len(nodes)+len(nodes)/2)
 	g.nodeSlab = make([]gnode, 0, len(nodes))
-	g.tensorSlab = make([]tensor, 0, args)
+	g.tensorSlab = make([]tensor, 0, args*3/4)
 	g.list = make([]*tensor, 0, 2*args)
 	g.useSlab = make([]use, args+args/2)
 	src := make([]*analyzer.Node, len(nodes))
