@@ -21,6 +21,8 @@ const (
 	powerCompute = "compute"
 	powerMemory  = "memory"
 	powerMixed   = "mixed"
+	// powerLight is one short kernel after the other: what being active costs, apart from operations and bytes.
+	powerLight = "light"
 )
 
 // The rhythm of power measurements. The energy counter moves about every 100 ms, so that windows of seconds that begin
@@ -56,6 +58,7 @@ func (g *gpuGather) watch(ctx context.Context, length time.Duration, feed func()
 	var startE, lastE float64
 	var startT, endT time.Time
 	var endE, integral, readings float64
+	var steps line // the moments at which the counter was seen to have moved
 	var lastP float64
 	_, hasCounter := g.meter.EnergyJ()
 	limit := clock.Now().Add(length + 5*time.Second)
@@ -80,11 +83,15 @@ func (g *gpuGather) watch(ctx context.Context, length time.Duration, feed func()
 		switch {
 		case startT.IsZero() && moved:
 			startT, startE = now, e
+			steps.add(0, 0)
 		case !startT.IsZero():
 			if hasPower {
 				readings += p
 				integral += (p + lastP) / 2 * now.Sub(lastPoll).Seconds()
 				w.samples++
+			}
+			if moved {
+				steps.add(now.Sub(startT).Seconds(), e-startE)
 			}
 			if now.Sub(startT) >= length && moved {
 				endT, endE = now, e
@@ -104,13 +111,37 @@ func (g *gpuGather) watch(ctx context.Context, length time.Duration, feed func()
 	}
 	switch {
 	case hasCounter:
+		// A poll sees a step late by up to its interval. The line through all steps averages that out.
 		w.joules = endE - startE
+		if slope, ok := steps.slope(); ok {
+			w.joules = slope * w.seconds
+		}
 	case w.samples > 0:
 		w.joules = integral
 	default:
 		return w, fmt.Errorf("%w: neither an energy counter nor power", errNoSensor)
 	}
 	return w, nil
+}
+
+// line sums up points for the straight line through them.
+type line struct{ n, x, y, xx, xy float64 }
+
+func (l *line) add(x, y float64) {
+	l.n++
+	l.x += x
+	l.y += y
+	l.xx += x * x
+	l.xy += x * y
+}
+
+// slope is that of the least squares; ok is false below four points.
+func (l *line) slope() (float64, bool) {
+	d := l.n*l.xx - l.x*l.x
+	if l.n < 4 || d <= 0 {
+		return 0, false
+	}
+	return (l.n*l.xy - l.x*l.y) / d, true
 }
 
 var errNoSensor = errors.New("no sensor of use")
@@ -189,7 +220,7 @@ func (g *gpuGather) power(ctx context.Context) error {
 			}
 		}
 	}
-	states = append(states, powerState{kind: powerMemory})
+	states = append(states, powerState{kind: powerMemory}, powerState{kind: powerLight})
 	perState := usualWindow + powerWarmup + 300*time.Millisecond // preparation, and the wait for the counter
 	trials := int(g.left() / (perState * time.Duration(len(states))))
 	trials = min(mostTrials, max(1, trials))
@@ -232,6 +263,11 @@ func (g *gpuGather) loop(s powerState) (*gpuWork, []Param, error) {
 	if s.kind == powerMemory {
 		w, err := g.card.streamWork(streamTriad, memoryBytes, true, g.limit)
 		return w, append(params, Param{"bytes", strconv.FormatInt(memoryBytes, 10)}), err
+	}
+	if s.kind == powerLight {
+		const small = 192 << 10 // in any cache
+		w, err := g.card.streamWork(streamRelu, small, false, g.limit)
+		return w, append(params, Param{"bytes", strconv.Itoa(small)}, Param{"cache", cacheWord(false)}), err
 	}
 	n := int64(8192)
 	for 2*math.Pow(float64(n), 3) > g.rates[s.dtype]*steadyRun && n > 512 || 12*n*n > g.limit/4 && n > 512 {

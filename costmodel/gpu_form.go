@@ -27,7 +27,7 @@ const (
 //
 //	t = start + max( tiles , traffic / share )
 //
-// where tiles is gemmSeconds and traffic the time that a copy of the same bytes takes.
+// where tiles is gemmSeconds and traffic the time that a copy of the same bytes takes. Make one with NewGPUProducts.
 type GPUProducts struct {
 	Units  float64 // SMs
 	StartS float64
@@ -43,6 +43,12 @@ type GPUProducts struct {
 	tiles []tile
 }
 
+// NewGPUProducts prepares a form for use; changing its tiles afterwards has no effect.
+func NewGPUProducts(g GPUProducts) *GPUProducts {
+	g.tiles = g.tileSet()
+	return &g
+}
+
 // Seconds is the time of batch products of M×K by K×N whose bytes a copy moves in trafficS seconds. dram is the
 // bandwidth in B/s by which the parts of a split are added up.
 func (g *GPUProducts) Seconds(batch, m, n, k, trafficS, dram float64) float64 {
@@ -50,11 +56,7 @@ func (g *GPUProducts) Seconds(batch, m, n, k, trafficS, dram float64) float64 {
 }
 
 func (g *GPUProducts) arithmetic(batch, m, n, k, dram float64) float64 {
-	over := g.tiles
-	if over == nil {
-		over = g.tileSet()
-	}
-	return gemmSecondsOver(over, gemmRate{perUnit: g.Rate / g.Units, edge: g.Edge, k0: g.Fill, tail: g.Tail, align: g.Align},
+	return gemmSecondsOver(g.tiles, gemmRate{perUnit: g.Rate / g.Units, edge: g.Edge, k0: g.Fill, tail: g.Tail, align: g.Align},
 		g.Units, batch, m, n, k, dram)
 }
 
@@ -99,7 +101,7 @@ func (g *GPUProducts) Group() specs.Group {
 
 // GPUProductsOf reads what Group wrote. It wants positive rates and shares and lists of one length.
 func GPUProductsOf(group specs.Group, units float64) (*GPUProducts, error) {
-	g := &GPUProducts{Units: units, StartS: group.Term("start_s"), Rate: group.Term("flops_per_s"), Edge: group.Term("edge"),
+	g := GPUProducts{Units: units, StartS: group.Term("start_s"), Rate: group.Term("flops_per_s"), Edge: group.Term("edge"),
 		Fill: group.Term("fill"), Tail: group.Term("tail"), Align: group.Term("align"), TrafficShare: group.Term("traffic_share")}
 	if !(g.Rate > 0) || !(g.TrafficShare > 0) || !(units > 0) || g.StartS < 0 || g.Edge < 0 || g.Fill < 0 || g.Tail < 0 {
 		return nil, fmt.Errorf("group %s: want flops_per_s and traffic_share above 0 and no negative term", gpuProduct)
@@ -114,8 +116,7 @@ func GPUProductsOf(group specs.Group, units float64) (*GPUProducts, error) {
 		}
 		g.Tiles = append(g.Tiles, [2]float64{m[i], n[i]})
 	}
-	g.tiles = g.tileSet()
-	return g, nil
+	return NewGPUProducts(g), nil
 }
 
 // GPUMemory is how a GPU moves bytes: t = start + cached bytes/cache bandwidth + others/DRAM bandwidth. The bandwidth
@@ -144,6 +145,15 @@ func (g *GPUMemory) TrafficS(bytes float64, warm bool) float64 {
 // Seconds is the time of a kernel that moves bytes and computes little.
 func (g *GPUMemory) Seconds(bytes float64, warm bool) float64 {
 	return g.StartS + g.TrafficS(bytes, warm)
+}
+
+// EnergyBytes is the bytes of main memory that cost as much energy as the traffic does.
+func (g *GPUMemory) EnergyBytes(bytes float64, warm bool) float64 {
+	if !warm {
+		return bytes
+	}
+	b := g.bandwidths()
+	return bytes * (1 - (1-powerCache)*b.cached(bytes))
 }
 
 // Group writes the form down.
