@@ -259,3 +259,11 @@ func Unsupported(err error) bool {
 }
 
 func (e *Error) cublas() bool { return len(e.Func) > 6 && e.Func[:6] == "cublas" }
+
+// unsupported is a sentence about what this machine or build lacks; it wraps errors.ErrUnsupported without its words.
+type unsupported struct{ text string }
+
+func (e *unsupported) Error() string { return e.text }
+func (e *unsupported) Unwrap() error { return errors.ErrUnsupported }
+
+func lacking(format string, args ...any) error { return &unsupported{fmt.Sprintf(format, args...)} }

@@ -41,12 +41,12 @@ func Open(o Options) (Driver, error) {
 	}
 	text := make([]byte, 512)
 	if C.oc_open_driver((*C.char)(unsafe.Pointer(&text[0])), C.size_t(len(text))) == 0 {
-		return nil, fmt.Errorf("no NVIDIA driver: %s: %w", cText(text), errors.ErrUnsupported)
+		return nil, lacking("no NVIDIA driver: %s", cText(text))
 	}
 	if err := check(C.oc_init()); err != nil {
 		var e *Error
 		if errors.As(err, &e) && e.Code == codeNoDevice {
-			return nil, fmt.Errorf("%w: %w", err, errors.ErrUnsupported)
+			return nil, lacking("%v", err)
 		}
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func openCublas(o Options) (string, error) {
 	if len(why) > 0 {
 		hint += " (" + why[len(why)-1] + ")"
 	}
-	return "", fmt.Errorf("no cuBLASLt: %s: %w", hint, errors.ErrUnsupported)
+	return "", lacking("no cuBLASLt: %s", hint)
 }
 
 func cText(b []byte) string {
@@ -122,7 +122,7 @@ func (d *driver) Count() (int, error) {
 		return 0, err
 	}
 	if n == 0 {
-		return 0, fmt.Errorf("cuDeviceGetCount: no CUDA-capable device: %w", errors.ErrUnsupported)
+		return 0, lacking("cuDeviceGetCount: no CUDA-capable device")
 	}
 	return int(n), nil
 }

@@ -4,7 +4,6 @@ package cuda
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -22,7 +21,7 @@ type meter struct {
 func OpenMeter(pci string) (Meter, error) {
 	if r := nvml.Init(); r != nvml.SUCCESS {
 		if r == nvml.ERROR_LIBRARY_NOT_FOUND || r == nvml.ERROR_DRIVER_NOT_LOADED {
-			return nil, fmt.Errorf("no NVML: nvmlInit: %s: %w", text(r), errors.ErrUnsupported)
+			return nil, lacking("no NVML: nvmlInit: %s", text(r))
 		}
 		return nil, fmt.Errorf("nvmlInit: %s", text(r))
 	}

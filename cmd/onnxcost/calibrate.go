@@ -19,6 +19,7 @@ import (
 
 type calibrateOptions struct {
 	backendFlags
+	cudaFlags
 	from    string
 	samples string
 	threads string
@@ -30,15 +31,17 @@ type calibrateOptions struct {
 func newCalibrate(s streams) *cobra.Command {
 	var o calibrateOptions
 	c := &cobra.Command{
-		Use:   "calibrate --backend ort -o PROFILE.yaml",
+		Use:   "calibrate --backend ort|cuda -o PROFILE.yaml",
 		Short: "Measure this machine with microbenchmarks and write its device profile",
-		Long: `Measure this machine with tiny models of every kind of kernel, fit what each kernel costs, and write a device profile
-that 'predict --device' takes. No network is part of it. --for is the time for each number of threads.
+		Long: `Measure this machine with tiny models of every kind of kernel (--backend ort) or an NVIDIA GPU with matrix products,
+copies and power states (--backend cuda), fit what each kernel costs, and write a device profile that 'predict --device'
+takes. No network is part of it. --for is the time for the GPU, or for each number of threads.
 
 --samples keeps what was measured, in the format of Go benchmarks (benchstat compares two of them); --from fits a kept
 file again, on any machine. Interrupting keeps what has been measured.`,
 		Example: `  onnxcost calibrate --backend ort -o here.yaml
   onnxcost calibrate --backend ort --threads 1,4 --samples here.txt -o here.yaml
+  onnxcost calibrate --backend cuda --samples gpu.txt -o gpu.yaml
   onnxcost calibrate --from here.txt -o here.yaml`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -50,6 +53,7 @@ file again, on any machine. Interrupting keeps what has been measured.`,
 	}
 	f := c.Flags()
 	o.add(c, f, "")
+	o.addCUDA(c)
 	f.StringVar(&o.from, "from", "", "fit the samples in `FILE` instead of measuring")
 	f.StringVar(&o.samples, "samples", "", "write the samples to `FILE`")
 	f.StringVar(&o.threads, "threads", "1", "numbers of threads, `1,2,4`, each measured and fitted by itself")
@@ -64,7 +68,7 @@ func (o *calibrateOptions) check() ([]int64, error) {
 	case o.output == "":
 		return nil, misuse("calibrate: no profile to write; give -o FILE.yaml")
 	case o.from == "" && o.backend == "":
-		return nil, misuse("calibrate: give --backend %s to measure, or --from SAMPLES to fit", strings.Join(backends, "|"))
+		return nil, misuse("calibrate: give --backend %s|%s to measure, or --from SAMPLES to fit", strings.Join(backends, "|"), backendCUDA)
 	case o.from != "" && o.backend != "":
 		return nil, misuse("calibrate: --from and --backend exclude each other")
 	case o.from != "" && o.samples != "":
@@ -82,19 +86,26 @@ func runCalibrate(ctx context.Context, s streams, o calibrateOptions) error {
 	}
 	var samples *calibrate.Samples
 	var stopped error
-	if o.from != "" {
-		if samples, err = readSamples(o.from); err != nil {
-			return err
-		}
-	} else {
+	switch {
+	case o.from != "":
+		samples, err = readSamples(o.from)
+	case o.backend == backendCUDA:
+		samples, stopped, err = o.gatherGPU(ctx, s)
+	default:
 		samples, stopped, err = o.gather(ctx, s, threads)
-		if err != nil {
-			return err
-		}
 	}
-	d, err := calibrate.ProfileORT(context.WithoutCancel(ctx), samples, o.deviceName())
 	if err != nil {
-		return &codedError{exitInput, fmt.Errorf("the samples give no profile: %w", err)}
+		return err
+	}
+	gpu := calibrate.IsGPU(samples)
+	var d *specs.Device
+	if gpu {
+		d, err = o.profileGPU(s, samples)
+	} else {
+		d, err = calibrate.ProfileORT(context.WithoutCancel(ctx), samples, o.deviceName())
+	}
+	if err != nil {
+		return &codedError{exitInput, errors.Join(fmt.Errorf("the samples give no profile: %w", err), stopped)}
 	}
 	data, err := specs.MarshalDevice(d)
 	if err != nil {
@@ -103,13 +114,19 @@ func runCalibrate(ctx context.Context, s streams, o calibrateOptions) error {
 	if err := os.WriteFile(o.output, data, 0o644); err != nil {
 		return err
 	}
-	for i := range d.Fits {
+	if gpu {
+		summariseGPU(s.err, d)
+	}
+	for i := 0; !gpu && i < len(d.Fits); i++ {
 		f := &d.Fits[i]
 		fmt.Fprintf(s.err, "%d threads: %d microbenchmarks, fitted to %s; of those set apart, half are within %s and %s within 10 %%\n",
 			f.Threads, f.Samples.Count, percent(f.Score.MAPE, 1), percent(f.Residuals.Quantile(0.75)-f.Residuals.Quantile(0.25), 2), percent(f.Score.Within10, 1))
 	}
-	if stopped != nil {
+	switch {
+	case errors.Is(stopped, context.Canceled):
 		return &codedError{exitMisuse, errors.New("interrupted; the profile rests on what had been measured")}
+	case stopped != nil:
+		return &codedError{exitInput, fmt.Errorf("stopped; the profile rests on what had been measured: %w", stopped)}
 	}
 	return nil
 }
