@@ -100,8 +100,10 @@ func (g *graph) newNode(opType, domain, name string) *gnode {
 // add makes a node of the runtime's own, without outputs.
 func (g *graph) add(opType, domain, name string, in ...*tensor) *gnode {
 	n := g.newNode(opType, domain, name)
-	if n.rule = op.Lookup(domain, opType, g.opset); n.rule == nil { // the runtime knows operators newer than the file's opset
-		n.rule = op.Lookup(domain, opType, math.MaxInt64)
+	if domain != domainNCHWc { // the packer knows what its nodes stand for
+		if n.rule = op.Lookup(domain, opType, g.opset); n.rule == nil { // the runtime has operators newer than the file's opset
+			n.rule = op.Lookup(domain, opType, math.MaxInt64)
+		}
 	}
 	n.in = g.newList(len(in))
 	copy(n.in, in)
@@ -237,6 +239,9 @@ func (g *graph) fold(n, m *gnode) {
 }
 
 func addWork(a, b op.Work) op.Work {
+	if a.MACs.Is(0) && a.Vector.Is(0) && a.Special.Is(0) {
+		return b
+	}
 	a.MACs, a.Vector, a.Special = a.MACs.Add(b.MACs), a.Vector.Add(b.Vector), a.Special.Add(b.Special)
 	switch {
 	case len(a.Contraction) == 0:

@@ -21,7 +21,6 @@ type packer struct {
 	order     []*tensor           // those with a packed form, as they came
 	reordered map[*tensor]*tensor // inputs that are packed already
 	weights   map[packedWeight]*tensor
-	slab      []packedTensor
 	// The last Transpose from channels-last that only one node reads: a ReorderInput can do its work.
 	fromNHWC *gnode
 }
@@ -58,6 +57,7 @@ func roundUp(v int64) int64 { return (v + nchwcBlock - 1) / nchwcBlock * nchwcBl
 
 // packChannels runs the layout transformation.
 func packChannels(g *graph) bool {
+	g.packedSlab = g.packedSlab[:0]
 	p := &packer{graph: g, reordered: map[*tensor]*tensor{}, weights: map[packedWeight]*tensor{}}
 	for _, n := range g.topological() {
 		if n.dead {
@@ -152,11 +152,11 @@ func (p *packer) take(t *tensor, n *gnode, channels int64, tr track) {
 
 // note records the packed form of t.
 func (p *packer) note(t *tensor, b packedTensor) {
-	if len(p.slab) == cap(p.slab) {
-		p.slab = make([]packedTensor, 0, 64)
+	if len(p.packedSlab) == cap(p.packedSlab) {
+		p.packedSlab = make([]packedTensor, 0, 2*len(p.packedSlab)+64)
 	}
-	p.slab = append(p.slab, b)
-	t.packed = &p.slab[len(p.slab)-1]
+	p.packedSlab = append(p.packedSlab, b)
+	t.packed = &p.packedSlab[len(p.packedSlab)-1]
 	p.order = append(p.order, t)
 }
 
@@ -251,6 +251,9 @@ func (p *packer) finishNode(n, m *gnode, channels int64, tr track) {
 
 // weight is a constant rearranged and padded; rows and columns are channels.
 func (p *packer) weight(w *tensor, out, in int64) *tensor {
+	if w.val.Shape[0].Is(out) && (in == 0 || w.val.Shape[1].Is(in)) {
+		return w // rearranged, but as large
+	}
 	key := packedWeight{w, out, in}
 	if c := p.weights[key]; c != nil {
 		return c

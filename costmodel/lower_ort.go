@@ -212,4 +212,5 @@ func (p *Plan) lowerGraph(levels []level, launches func(*gnode) bool, nodes []*a
 		}
 	}
 	p.Free = append(p.Free, g.free...)
+	g.release()
 }
