@@ -116,7 +116,7 @@ func invented(t *testing.T, coefficient func(group, name string) float64, noise 
 		if err != nil {
 			t.Fatal(err)
 		}
-		terms, err := costmodel.ORTTerms(plan, report.Dims, cache)
+		terms, err := costmodel.ORTTerms(plan, report.Dims, cache, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,7 +193,7 @@ func TestFitRecoversAMachine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		terms, err := costmodel.ORTTerms(mustLower(t, r), r.Dims, cacheSizes(s))
+		terms, err := costmodel.ORTTerms(mustLower(t, r), r.Dims, cacheSizes(s), 1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -80,7 +80,7 @@ func lowerPoints(ctx context.Context, points []Point) (*ortDesign, error) {
 		}
 		r, err := analyzer.Analyze(ctx, m, analyzer.Options{})
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", p.Micro.Sample().Name(), err)
+			return nil, fmt.Errorf("%s: %w", p.Micro.name(), err)
 		}
 		plan, err := costmodel.Lower(r, costmodel.ORTCPU)
 		if err != nil {
@@ -88,7 +88,7 @@ func lowerPoints(ctx context.Context, points []Point) (*ortDesign, error) {
 		}
 		ops, err := r.Totals().MACs.Eval(r.Dims)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", p.Micro.Sample().Name(), err)
+			return nil, fmt.Errorf("%s: %w", p.Micro.name(), err)
 		}
 		d.plans = append(d.plans, plan)
 		d.b = append(d.b, p.Seconds)
@@ -103,9 +103,9 @@ func (d *ortDesign) fill(cache costmodel.ORTCache) error {
 	seen := map[termKey]bool{}
 	d.kinds = map[string]costmodel.Kind{}
 	for i, plan := range d.plans {
-		terms, err := costmodel.ORTTerms(plan, plan.Report.Dims, cache)
+		terms, err := costmodel.ORTTerms(plan, plan.Report.Dims, cache, d.points[i].Threads)
 		if err != nil {
-			return fmt.Errorf("%s: %w", d.points[i].Micro.Sample().Name(), err)
+			return fmt.Errorf("%s: %w", d.points[i].Micro.name(), err)
 		}
 		rows[i] = map[termKey]float64{{costmodel.RunGroup, "runs"}: 1}
 		for j, list := range terms {

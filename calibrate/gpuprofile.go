@@ -1,6 +1,7 @@
 package calibrate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,7 +32,7 @@ func ProfileGPU(s *Samples, name string) (d *specs.Device, notes []string, err e
 	if err != nil {
 		return nil, nil, err
 	}
-	seed, err := strconv.ParseUint(cmpOr(s.Get("seed"), "1"), 10, 64)
+	seed, err := strconv.ParseUint(cmp.Or(s.Get("seed"), "1"), 10, 64)
 	if err != nil {
 		return nil, nil, fmt.Errorf("samples: seed %q: want a whole number", s.Get("seed"))
 	}
@@ -140,12 +141,12 @@ func gpuDevice(s *Samples, name string, number func(string) float64, rates map[s
 		if d.Compute.Units.Value != units {
 			break // a variant, or a part of the card
 		}
-		d.Name, d.Title, d.Kind, d.Mode = name, card, specs.Calibrated, "as found, "+cmpOr(s.Get("date"), "undated")
+		d.Name, d.Title, d.Kind, d.Mode = name, card, specs.Calibrated, "as found, "+cmp.Or(s.Get("date"), "undated")
 		return d, nil
 	}
 	const stated = "as the driver states it"
 	d := &specs.Device{Schema: specs.DeviceSchemaID, Name: name, Title: card, Vendor: "NVIDIA", Class: specs.GPU, Kind: specs.Calibrated,
-		Architecture: "compute capability " + s.Get("gpu-capability"), Mode: "as found, " + cmpOr(s.Get("date"), "undated"),
+		Architecture: "compute capability " + s.Get("gpu-capability"), Mode: "as found, " + cmp.Or(s.Get("date"), "undated"),
 		Compute: specs.Compute{Units: specs.Figure{Value: units, Estimate: stated}},
 		Peak:    map[specs.DType]specs.Rate{}, PeakVector: map[specs.DType]specs.Rate{},
 		Memory: specs.Memory{CapacityBytes: specs.Figure{Value: number("gpu-memory-bytes"), Estimate: stated},
@@ -186,7 +187,7 @@ func gpuConditions(s *Samples) (*specs.Conditions, error) {
 			c.Libraries[key] = v
 		}
 	}
-	seed, err := strconv.Atoi(cmpOr(s.Get("seed"), "1"))
+	seed, err := strconv.Atoi(cmp.Or(s.Get("seed"), "1"))
 	if err != nil {
 		return nil, fmt.Errorf("samples: seed %q: want a whole number", s.Get("seed"))
 	}

@@ -1,6 +1,7 @@
 package calibrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -359,13 +360,13 @@ func (g *gpuGather) conclude() {
 	}
 	if g.meter != nil {
 		slices.Sort(g.throttle)
-		g.samples.Set("gpu-throttle", cmpOr(strings.Join(g.throttle, " "), "none"))
+		g.samples.Set("gpu-throttle", cmp.Or(strings.Join(g.throttle, " "), "none"))
 	}
 	if len(g.anchors) > 1 {
 		v := (slices.Max(g.anchors) - slices.Min(g.anchors)) / Median(g.anchors)
 		g.samples.Set("anchor-spread", strconv.FormatFloat(v, 'f', 4, 64))
 		if v > 0.05 {
-			g.note("the same product took between %.3g and %.3g s in the course of the sweep: the clocks changed (%s)", slices.Min(g.anchors), slices.Max(g.anchors), cmpOr(strings.Join(g.throttle, " "), "no reason given"))
+			g.note("the same product took between %.3g and %.3g s in the course of the sweep: the clocks changed (%s)", slices.Min(g.anchors), slices.Max(g.anchors), cmp.Or(strings.Join(g.throttle, " "), "no reason given"))
 		}
 	}
 	if len(g.rechecks) > 0 {

@@ -116,6 +116,12 @@ func (b Micro) weightBytes() float64 {
 // Sample is the sample that the microbenchmark's measurements go into.
 func (b Micro) Sample() Sample { return Sample{Backend: BackendORT, Class: b.Class, Params: b.Params} }
 
+// name is that of the samples, without what they were run with.
+func (b Micro) name() string {
+	s := b.Sample()
+	return s.Name()
+}
+
 // BackendORT is the Backend of samples that ONNX Runtime gave.
 const BackendORT = "ORT"
 

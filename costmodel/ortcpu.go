@@ -56,7 +56,7 @@ const RunGroup = "run"
 
 // times adds the terms up. The cost of the call itself falls on the first kernel.
 func (m *ortModel) times(loads []Load, env dim.Env, out []KernelTime) error {
-	terms, err := ORTTerms(m.plan, env, m.cache)
+	terms, err := ORTTerms(m.plan, env, m.cache, m.fit.Threads)
 	if err != nil {
 		return err
 	}

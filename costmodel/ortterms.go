@@ -46,13 +46,15 @@ const (
 
 // ORTTerms gives the terms of every kernel of an ort-cpu plan for one execution each, under a binding. Kernels without
 // work of their own have few; the sum over kernels of Times·Σ coefficient·value is the predicted time of an inference.
-func ORTTerms(p *Plan, env dim.Env, cache ORTCache) ([][]Term, error) {
+// Counts are those of the busiest of so many threads.
+func ORTTerms(p *Plan, env dim.Env, cache ORTCache, threads int) ([][]Term, error) {
 	if p.Runtime != ORTCPU {
 		return nil, fmt.Errorf("plan for runtime %s, want %s", p.Runtime, ORTCPU)
 	}
 	var used float64 // bytes that pass through the caches between two uses of a weight
 	ks := make([]ortKernel, len(p.Kernels))
 	for i, k := range p.Kernels {
+		ks[i].threads, ks[i].share = float64(max(1, threads)), 1
 		if err := ks[i].eval(k, env); err != nil {
 			return nil, fmt.Errorf("kernel %q (%s): %w", k.Name, k.FullOp(), err)
 		}
@@ -89,6 +91,9 @@ type ortKernel struct {
 	read, written        float64     // bytes of activations
 	weights              float64     // bytes
 	near                 float64     // size of the core's own cache, in bytes
+	threads              float64     // of the runtime
+	share                float64     // of the work, that the busiest thread has
+	forks                float64     // how often the threads are called together
 	group                string
 	batch, gm, gn, gk, g float64 // of the first contraction: Batch, M, N, K, Groups
 	list                 []Term
@@ -126,12 +131,15 @@ func (k *ortKernel) eval(from *Kernel, env dim.Env) error {
 	return err
 }
 
-// add appends a term of the kernel's group.
+// add appends a term of the kernel's group, of which the busiest thread has its share.
 func (k *ortKernel) add(name string, value float64) {
-	if value > 0 {
+	if value *= k.share; value > 0 {
 		k.list = append(k.list, Term{k.group, name, value})
 	}
 }
+
+// call appends what a kernel of the group costs whatever its size.
+func (k *ortKernel) call() { k.list = append(k.list, Term{k.group, "calls", 1}) }
 
 // terms is the time of one execution in terms.
 func (k *ortKernel) terms(cache ORTCache, share weightShares) []Term {
@@ -152,6 +160,9 @@ func (k *ortKernel) terms(cache ORTCache, share weightShares) []Term {
 		k.product()
 	default:
 		k.stream()
+	}
+	if k.forks > 0 {
+		k.list = append(k.list, Term{NodeGroup, "forks", k.forks})
 	}
 	k.traffic(cache, share)
 	return k.list
@@ -194,6 +205,7 @@ func first(shapes [][]float64, i int) []float64 {
 
 // epilogue is what a fused activation and a fused sum add to a contraction.
 func (k *ortKernel) epilogue(group string, outputs float64) {
+	outputs *= k.share
 	switch {
 	case k.Activation == "":
 	case k.Activation == "Relu" || k.Activation == "Clip" || k.Activation == "LeakyRelu":
@@ -206,22 +218,36 @@ func (k *ortKernel) epilogue(group string, outputs float64) {
 	}
 }
 
-// product is a matrix product: weights packed beforehand, or two activations.
+// product is a matrix product: weights packed beforehand, or two activations. Threads divide the longer of the two
+// extents of a large product, or the products of a batch.
 func (k *ortKernel) product() {
 	batch := k.batch * k.g
 	m, n, kk := k.gm, k.gn, k.gk
 	outputs := batch * m * n
 	constant := len(k.w) > 0 && k.Contraction[0].Weight >= 0
+	if constant { // products with one matrix are one product over all rows
+		m, batch = m*batch, 1
+	}
+	t := productThreads(batch*m*n*kk, k.threads)
+	if batch > 1 {
+		t = math.Ceil(t / batch) // for each product
+		k.divide(divided(batch, k.threads/t))
+	}
+	if t > 1 {
+		k.forks = 1
+		if n > m {
+			n = math.Ceil(math.Ceil(n/16)/t) * 16
+		} else {
+			m = math.Ceil(m / t)
+		}
+	}
 	switch {
-	case constant && m*batch == 1:
+	case constant && k.gm*k.batch*k.g == 1:
 		k.group = "gemv"
 		k.add("macs", kk*n)
 		k.add("columns", n)
 		k.add("depth", kk)
 	case constant:
-		if batch > 1 { // products with one matrix are one product over all rows
-			m, batch = m*batch, 1
-		}
 		k.group = "gemm"
 		k.matrix(1, m, n, kk)
 	default:
@@ -229,6 +255,9 @@ func (k *ortKernel) product() {
 		k.matrix(batch, m, n, kk)
 		k.add("products", batch)
 		k.add("pack", batch*kk*n) // the second operand is packed at every run
+	}
+	if outputs > 0 {
+		k.share = batch * m * n / outputs * k.share
 	}
 	k.epilogue(k.group, outputs)
 }
@@ -254,20 +283,33 @@ func (k *ortKernel) recurrent() {
 	}
 	steps, batch, input := x[0], x[1], x[2]
 	dirs, gates, hidden := r[0], r[1]/r[2], r[2] // recurrence weights: [directions, gates·hidden, hidden]
-	k.add("input_macs", dirs*steps*batch*gates*hidden*input)
-	k.add("step_macs", dirs*steps*batch*gates*hidden*hidden)
-	k.add("step_weights", dirs*steps*gates*hidden*hidden)
+	inputThreads := productThreads(steps*batch*gates*hidden*input, k.threads)
+	stepThreads := productThreads(batch*gates*hidden*hidden, k.threads)
+	k.forks = dirs * (forksOf(inputThreads) + steps*forksOf(stepThreads))
+	k.add("input_macs", dirs*steps*batch*gates*hidden*input/inputThreads)
+	k.add("step_macs", dirs*steps*batch*gates*hidden*hidden/stepThreads)
+	k.add("step_weights", dirs*steps*gates*hidden*hidden/stepThreads)
 	k.add("cells", dirs*steps*batch*gates*hidden)
 	k.add("steps", dirs*steps)
 	k.add("weights", dirs*gates*hidden*(input+hidden))
-	k.add("far_step_bytes", dirs*steps*(4*gates*hidden*hidden-k.near)) // what every step fetches anew
+	k.add("far_step_bytes", dirs*steps*(4*gates*hidden*hidden/stepThreads-k.near)) // what every step fetches anew
+}
+
+// forksOf is 1 where several threads have to be called.
+func forksOf(threads float64) float64 {
+	if threads > 1 {
+		return 1
+	}
+	return 0
 }
 
 // convTranspose is a product with the transposed filter followed by the scatter of its columns.
 func (k *ortKernel) convTranspose() {
 	k.group = "convtranspose"
 	outputs := volume(first(k.out, 0))
+	k.divide(1 / productThreads(k.gm*k.gn*k.gk, k.threads))
 	k.matrix(k.batch*k.g, k.gm, k.gn, k.gk)
+	k.share = 1 // the rest is the calling thread's
 	k.add("columns", k.batch*k.g*k.gm*k.gn)
 	k.add("written", outputs)
 	k.epilogue(k.group, outputs)
@@ -286,6 +328,7 @@ func (k *ortKernel) stream() {
 	for _, s := range k.out {
 		outputs += volume(s)
 	}
+	k.divideStream(inputs, outputs)
 	switch k.Kind {
 	case KindElementwise:
 		k.group += k.broadcast()
@@ -304,5 +347,5 @@ func (k *ortKernel) stream() {
 	default:
 		k.add("elements", math.Max(inputs, outputs))
 	}
-	k.add("calls", 1)
+	k.call()
 }

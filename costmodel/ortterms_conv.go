@@ -17,12 +17,16 @@ func (k *ortKernel) conv() {
 	g := k.geometry(x, y, w)
 	switch {
 	case w[1] == 1 && g.groups > 1 || len(k.Contraction) == 0:
+		k.divide(divided(g.n*g.cout/nchwcBlock*g.oh, k.threads))
 		k.depthwise(g)
 	case g.cin < nchwcBlock:
+		k.divideSets(g)
 		k.stem(g)
 	case g.kh == 1 && g.kw == 1 && g.groups == 1:
+		k.divideSets(g)
 		k.pointwise(g)
 	default:
+		k.divideSets(g)
 		k.direct(g)
 	}
 	k.epilogue(k.group, g.outputs)
@@ -70,6 +74,11 @@ func insideTaps(in, out, taps, stride, dilation float64) float64 {
 		total += math.Max(0, hi-lo+1)
 	}
 	return total
+}
+
+// divideSets gives the busiest thread its rows of a blocked convolution.
+func (k *ortKernel) divideSets(g convGeometry) {
+	k.divide(divideRows(g.n*g.groups, math.Ceil(g.cout/g.groups/nchwcBlock), g.oh, k.threads))
 }
 
 const (
@@ -145,7 +154,7 @@ func (k *ortKernel) depthwise(g convGeometry) {
 	k.add("outputs", g.outputs)
 	k.add("inputs", g.n*g.cout*g.h*g.w)
 	k.add("rows", g.n*g.oh*blocks)
-	k.add("calls", 1)
+	k.call()
 }
 
 // plainConv is the convolution in the plain layout: columns are gathered, then multiplied.
@@ -174,6 +183,11 @@ func (k *ortKernel) plainConv(y []float64) {
 	k.group = "im2col"
 	if k.gn == 1 && k.gk == window { // one channel in, one out
 		k.group = "im2col_depthwise"
+	}
+	if products >= k.threads {
+		k.divide(divided(products, k.threads))
+	} else {
+		k.divide(1 / productThreads(k.gn*m*k.gk, k.threads))
 	}
 	// The filter is the first operand: rows are output channels, columns are pixels.
 	p16 := math.Ceil(m/16) * 16
