@@ -175,3 +175,29 @@ func TestMachineFrom(t *testing.T) {
 		t.Errorf("a system that tells nothing: got %+v", m)
 	}
 }
+
+// TestDisagreeing names the points that a second pass goes back to, the worst first.
+func TestDisagreeing(t *testing.T) {
+	point := func(n string) Micro { return Micro{"gemv", []Param{{"n", n}}} }
+	s := &Samples{}
+	add := func(n string, seconds ...float64) {
+		for _, v := range seconds {
+			x := point(n).Sample()
+			x.Params = append(slices.Clone(x.Params), Param{"threads", "2"})
+			x.Values = []Value{{v, UnitSeconds}}
+			s.Samples = append(s.Samples, x)
+		}
+	}
+	add("1", 1.5, 1.0, 1.01, 1.7) // two rounds agree, whatever the others say
+	add("2", 1.0, 1.2, 1.3)
+	add("3", 2.0)
+	add("4", 1.0, 1.0)
+	add("5", 1.0, 1.9)
+	var got []string
+	for _, b := range disagreeing(s, []Micro{point("1"), point("2"), point("3"), point("4"), point("5"), point("6")}) {
+		got = append(got, b.Params[0].Value)
+	}
+	if want := []string{"3", "5", "2"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

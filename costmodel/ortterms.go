@@ -331,8 +331,12 @@ func (k *ortKernel) stream() {
 	k.divideStream(inputs, outputs)
 	switch k.Kind {
 	case KindElementwise:
-		k.group += k.broadcast()
+		kind, run := k.broadcast()
+		k.group += kind
 		k.add("elements", outputs)
+		if run > 0 {
+			k.add("runs", outputs/run)
+		}
 	case KindReduction:
 		k.reduction(inputs, outputs)
 	case KindNormalization:

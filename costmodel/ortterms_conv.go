@@ -26,7 +26,7 @@ func (k *ortKernel) conv() {
 		k.divideSets(g)
 		k.pointwise(g)
 	default:
-		k.divideSets(g)
+		k.divide(1 / k.threads) // evenly, as its times at one and at two threads show, whatever the number of channels
 		k.direct(g)
 	}
 	k.epilogue(k.group, g.outputs)
@@ -196,8 +196,13 @@ func (k *ortKernel) plainConv(y []float64) {
 	k.add("a_loads", products*k.gn*k.gk*math.Ceil(m/32))
 	k.add("outputs", products*k.gn*m)
 	if window > 1 || strided {
+		divided := k.share
+		if k.gn > m { // more filters than pixels: the calling thread gathers all columns, then the product is divided
+			k.share = 1
+		}
 		k.add("columns", products*m*k.gk)
 		k.add("column_rows", products*m*k.gk/math.Max(1, lastExtent(y)))
+		k.share = divided
 	}
 	k.add("pack", products*k.gk*m)
 	k.add("products", products)

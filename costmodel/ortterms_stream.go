@@ -5,33 +5,50 @@ import (
 	"slices"
 )
 
-// broadcast says how a binary operator's operands meet: "" where all have the shape of the result or there is one
-// operand, else by what is repeated.
-func (k *ortKernel) broadcast() string {
+// broadcast says how a binary operator's operands meet: "" where there is one operand, else by what is repeated. run is the
+// number of results that are computed in one go where an operand is repeated in parts, 0 elsewhere.
+func (k *ortKernel) broadcast() (kind string, run float64) {
 	y := first(k.out, 0)
 	all := slices.Concat(k.in, k.w)
 	if len(all) < 2 || y == nil {
 		if len(k.operands()) > 1 {
-			return "_scalar"
+			return "_scalar", 0
 		}
-		return ""
+		return "", 0
 	}
-	kind := ""
+	how, kinds := 0, []string{"_same", "_scalar", "_row", "_channel"}
 	for _, s := range all {
 		switch {
 		case volume(s) == volume(y):
 		case volume(s) == 1:
-			kind = max(kind, "_scalar")
-		case len(s) > 0 && len(y) > 0 && s[len(s)-1] == y[len(y)-1] && s[len(s)-1] > 1:
-			kind = max(kind, "_row") // the inner axis runs along both
-		default:
-			kind = max(kind, "_channel") // one value for each run of the inner axes
+			how = max(how, 1)
+		case len(s) > 0 && len(y) > 0 && s[len(s)-1] == y[len(y)-1] && s[len(s)-1] > 1: // the inner axes run along both
+			how = max(how, 2)
+			run = sameExtents(s, y)
+		default: // one value for each run of the inner axes
+			how = 3
+			run = repeated(s, y)
 		}
 	}
-	if kind == "" && len(all) > 1 {
-		return "_same"
+	return kinds[how], run
+}
+
+// sameExtents is the number of elements of the inner axes that s and y have in common.
+func sameExtents(s, y []float64) float64 {
+	n := 1.0
+	for i := 1; i <= min(len(s), len(y)) && s[len(s)-i] == y[len(y)-i]; i++ {
+		n *= y[len(y)-i]
 	}
-	return kind
+	return n
+}
+
+// repeated is the number of elements of the inner axes of y along which s has one value.
+func repeated(s, y []float64) float64 {
+	n := 1.0
+	for i := 1; i <= len(y) && (i > len(s) || s[len(s)-i] == 1); i++ {
+		n *= y[len(y)-i]
+	}
+	return n
 }
 
 // operands are the node's operands by position, constants of the formula included.
@@ -87,14 +104,18 @@ func (k *ortKernel) movement(moved float64) {
 	switch k.Op {
 	case "Transpose":
 		run, how := k.transposeRun()
-		if k.group += how; run > 1 {
+		k.group += how
+		switch {
+		case run > 1:
 			k.add("runs", moved/run)
+		case k.share < 1 && how == "_in": // threads take the rows of the matrix one by one
+			k.add("rows", k.transposeRows()*k.threads)
 		}
 	case "Concat":
 		k.add("runs", k.concatRuns())
 	case "Split":
 		k.add("runs", k.splitRuns())
-	case "Slice":
+	case "Slice", "Pad", "Expand":
 		k.add("runs", moved/math.Max(1, lastExtent(first(k.out, 0))))
 	case "ReorderInput", "ReorderOutput":
 		if k.Layout == LayoutNHWC {
@@ -159,6 +180,18 @@ func (k *ortKernel) transposeRun() (run float64, how string) {
 	default:
 		return 1, "_mixed"
 	}
+}
+
+// transposeRows is the number of rows of all matrices whose rows become columns where one axis becomes the innermost.
+func (k *ortKernel) transposeRows() float64 {
+	x := first(k.in, 0)
+	rows := volume(x)
+	if a := k.Anchor.Proto.Attr("perm"); a != nil && len(a.Ints) > 0 {
+		for i := int(a.Ints[len(a.Ints)-1]) + 1; i >= 1 && i < len(x); i++ {
+			rows /= math.Max(1, x[i])
+		}
+	}
+	return rows
 }
 
 // concatRuns is the number of copies that a Concat makes: one per operand and outer position.

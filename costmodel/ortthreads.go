@@ -8,8 +8,8 @@ import (
 // How ONNX Runtime divides a kernel among its threads. Terms count the work of the thread that has most of it, so that a
 // coefficient means the same at every number of threads as long as caches and memory keep up.
 //
-// There are three ways. MLAS cuts blocked convolutions and pooling into rows of output and gives every thread as many of
-// them, heavy or light. It cuts products into rows or columns where they have a given number of multiply-accumulates for
+// There are three ways. MLAS cuts pooling and blocked convolutions without a window, or from few channels, into rows of output and
+// gives every thread as many of them, heavy or light; those with a window it divides evenly. It cuts products into rows or columns where they have a given number of multiply-accumulates for
 // each thread. Everything else asks the thread pool, which weighs an estimate of the loop's cycles (Eigen's cost model for
 // tensors: bytes loaded and stored at 11/64 cycles each, and the operator's own estimate) against what starting threads costs.
 
