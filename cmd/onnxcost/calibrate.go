@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +70,8 @@ func (o *calibrateOptions) check() ([]int64, error) {
 		return nil, misuse("calibrate: no profile to write; give -o FILE.yaml")
 	case o.from == "" && o.backend == "":
 		return nil, misuse("calibrate: give --backend %s|%s to measure, or --from SAMPLES to fit", strings.Join(backends, "|"), backendCUDA)
+	case o.backend != "" && o.backend != backendCUDA && !slices.Contains(backends, o.backend):
+		return nil, misuse("--backend %s: want one of %s, %s", o.backend, strings.Join(backends, ", "), backendCUDA)
 	case o.from != "" && o.backend != "":
 		return nil, misuse("calibrate: --from and --backend exclude each other")
 	case o.from != "" && o.samples != "":
