@@ -19,6 +19,11 @@ func ReadInputs(m *onnx.Model, dir string) (map[string]*op.Value, error) {
 	for _, t := range m.Graph.Initializers {
 		stored[t.Name] = true
 	}
+	if info, err := os.Stat(dir); err != nil {
+		return nil, err
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("%s: is a file, want a directory with input_0.pb, input_1.pb …", dir)
+	}
 	known := map[string]*op.Value{}
 	i := 0
 	for _, vi := range m.Graph.Inputs {
@@ -41,7 +46,11 @@ func ReadInputs(m *onnx.Model, dir string) (map[string]*op.Value, error) {
 		known[vi.Name] = v
 	}
 	if len(known) == 0 && i > 0 {
-		return nil, fmt.Errorf("%s: no input_0.pb to input_%d.pb in it", dir, i-1)
+		want := "input_0.pb"
+		if i > 1 {
+			want = fmt.Sprintf("input_0.pb to input_%d.pb", i-1)
+		}
+		return nil, fmt.Errorf("%s: no %s in it", dir, want)
 	}
 	return known, nil
 }

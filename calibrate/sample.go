@@ -155,11 +155,16 @@ func (s *Samples) Digest() string {
 // A SampleError is a place in a samples file that is no sample.
 type SampleError struct {
 	File string
-	Line int
+	Line int // 0 where the fault is the whole file's
 	Msg  string
 }
 
-func (e *SampleError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg) }
+func (e *SampleError) Error() string {
+	if e.Line == 0 {
+		return e.File + ": " + e.Msg
+	}
+	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg)
+}
 
 // ReadSamples reads a samples file; name stands for it in messages. Lines that are neither configuration nor
 // benchmarks are passed over, as the format asks; benchmarks without a class, with values that are not finite or not

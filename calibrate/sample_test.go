@@ -48,7 +48,7 @@ func TestSamplesRoundTrip(t *testing.T) {
 func TestReadSamplesErrors(t *testing.T) {
 	const good = "BenchmarkORT/class=gemm/m=64 10 0.001 sec/op\n"
 	for _, c := range []struct{ name, text, want string }{
-		{"empty", "cpu: x\n", "samples.txt:0: no samples"},
+		{"empty", "cpu: x\n", "samples.txt: no samples"},
 		{"no class", good + "BenchmarkORT/m=64 10 1 sec/op\n", `samples.txt:2: name "ORT/m=64": want /class=NAME first`},
 		{"positional part", "BenchmarkORT/class=gemm/64 10 1 sec/op\n", `samples.txt:1: part "/64" of the name: want /key=value`},
 		{"processors", "BenchmarkORT/class=gemm-8 10 1 sec/op\n", `samples.txt:1: part "-8"`},

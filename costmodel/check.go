@@ -120,7 +120,7 @@ func checkNames(b *specs.Budget, at func(path, format string, args ...any)) {
 					if len(b.Models[i].Match) > 1 {
 						where += fmt.Sprintf("[%d]", k)
 					}
-					at(where, "no network %q; there are %s", p, strings.Join(zoo.Names(), ", "))
+					at(where, "no network %q%s", p, specs.Suggest(name, zoo.Names()))
 				}
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
@@ -155,7 +156,11 @@ func (p *Predictor) At(batch int64, dims dim.Env) (*Prediction, error) {
 func needDims(err error) error {
 	var unbound *dim.UnboundError
 	if errors.As(err, &unbound) && len(unbound.Symbols) > 0 {
-		return &OptionError{fmt.Sprintf("a time needs numbers for the free dimensions %v; give --dim %s=N", unbound.Symbols, unbound.Symbols[0])}
+		flags := make([]string, len(unbound.Symbols))
+		for i, s := range unbound.Symbols {
+			flags[i] = "--dim " + s + "=N"
+		}
+		return &OptionError{fmt.Sprintf("a time needs a value for %s: give %s", strings.Join(unbound.Symbols, ", "), strings.Join(flags, " "))}
 	}
 	return err
 }

@@ -1,17 +1,23 @@
 package plots
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
 
 	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
 )
 
 // MemoryTimeline shows the live bytes of activations while the nodes of the main graph run, with the peak named.
 func MemoryTimeline(name string, r *analyzer.Report, s Style) (*Figure, error) {
 	live, err := r.Liveness(nil)
-	if err != nil {
+	var unbound *dim.UnboundError
+	switch {
+	case errors.As(err, &unbound):
+		return nil, r.NeedDims("a chart of memory")
+	case err != nil:
 		return nil, err
 	}
 	f := newFigure(s, "memory", "Live activations of "+name, 960, 600)

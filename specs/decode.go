@@ -192,7 +192,7 @@ func (d *decoder) structure(n *node, v reflect.Value, path string, from field) {
 			continue
 		}
 		if at < 0 {
-			d.add(key.pos, join(path, key.text), "unknown key%s", suggest(key.text, fieldNames(fields)))
+			d.add(key.pos, join(path, key.text), "unknown key%s", Suggest(key.text, fieldNames(fields)))
 			continue
 		}
 		f := fields[at]
@@ -244,7 +244,7 @@ func (d *decoder) mapping(n *node, v reflect.Value, path string, f field) {
 		k.SetString(key.text)
 		p := join(path, key.text)
 		if w, ok := k.Interface().(wordList); ok && !slices.Contains(w.allowed(), key.text) {
-			d.add(key.pos, p, "unknown key%s", suggest(key.text, w.allowed()))
+			d.add(key.pos, p, "unknown key%s", Suggest(key.text, w.allowed()))
 			continue
 		}
 		e := reflect.New(t.Elem()).Elem()
@@ -432,51 +432,4 @@ func oneOf(words []string) string {
 		return words[0]
 	}
 	return "one of " + strings.Join(words, ", ")
-}
-
-// suggest proposes the known word that a wrong one begins or is nearest to, or
-// lists them all.
-func suggest(have string, known []string) string {
-	best, at := min(3, 1+len(have)/3), -1
-	for i, k := range known {
-		dist := editDistance(have, k)
-		if len(have) > 2 && strings.HasPrefix(k, have) {
-			dist = 0
-		}
-		if dist < best {
-			best, at = dist, i
-		}
-	}
-	switch {
-	case at >= 0:
-		return "; did you mean " + known[at] + "?"
-	case len(known) == 0:
-		return ""
-	}
-	return "; want " + oneOf(known)
-}
-
-// editDistance counts the insertions, deletions and replacements between two
-// words; texts too long to be a misspelling are far from everything.
-func editDistance(a, b string) int {
-	if len(a) > 40 || len(b) > 40 {
-		return math.MaxInt
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

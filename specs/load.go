@@ -2,6 +2,7 @@ package specs
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,10 +49,10 @@ func LoadDevice(nameOrPath string) (*Device, error) {
 	if err == nil {
 		return ParseDevice(data, nameOrPath+".yaml")
 	}
-	if info, err := os.Stat(nameOrPath); err == nil && !info.IsDir() {
+	if _, err := os.Stat(nameOrPath); err == nil {
 		return loadFile(nameOrPath)
 	}
-	return nil, fmt.Errorf("unknown device %s%s (or give the path of a device file)", quote(nameOrPath), suggest(nameOrPath, DeviceNames()))
+	return nil, fmt.Errorf("unknown device %s%s (or give the path of a device file)", quote(nameOrPath), Suggest(nameOrPath, DeviceNames()))
 }
 
 func looksLikePath(s string) bool {
@@ -64,6 +65,9 @@ func loadFile(name string) (*Device, error) {
 		return nil, err
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, &os.PathError{Op: "read", Path: name, Err: errors.New("is a directory, want a device file")}
+	}
 	// One byte more than allowed, so that the parser sees that it is too much.
 	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err != nil {

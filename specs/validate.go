@@ -80,7 +80,7 @@ func (d *Device) checkSources(r *report) {
 
 func (d *Device) checkSource(r *report, path, key string) {
 	if _, ok := d.Sources[key]; !ok {
-		r.at(path, "no source %s%s", quote(key), suggest(key, sortedKeys(d.Sources)))
+		r.at(path, "no source %s%s", quote(key), Suggest(key, sortedKeys(d.Sources)))
 	}
 }
 

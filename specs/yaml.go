@@ -30,7 +30,7 @@ func parseYAML(data []byte, r *report) *node {
 	docs, err := yamlDocuments(data, 2)
 	if err != nil {
 		p, msg := syntaxError(data, err)
-		r.add(p, "", "%s", msg)
+		r.add(p, "", "not YAML: %s", msg)
 		return nil
 	}
 	if len(docs) == 0 || len(docs[0].Content) == 0 {
@@ -58,7 +58,7 @@ func parseYAML(data []byte, r *report) *node {
 func yamlDocuments(data []byte, limit int) (docs []*yaml.Node, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			docs, err = nil, fmt.Errorf("not YAML: %v", p)
+			docs, err = nil, fmt.Errorf("%v", p)
 		}
 	}()
 	dec := yaml.NewDecoder(bytes.NewReader(data))

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +70,8 @@ func (o *calibrateOptions) check() ([]int64, error) {
 		return nil, misuse("calibrate: no profile to write; give -o FILE.yaml")
 	case o.from == "" && o.backend == "":
 		return nil, misuse("calibrate: give --backend %s|%s to measure, or --from SAMPLES to fit", strings.Join(backends, "|"), backendCUDA)
+	case o.backend != "" && o.backend != backendCUDA && !slices.Contains(backends, o.backend):
+		return nil, misuse("--backend %s: want one of %s, %s", o.backend, strings.Join(backends, ", "), backendCUDA)
 	case o.from != "" && o.backend != "":
 		return nil, misuse("calibrate: --from and --backend exclude each other")
 	case o.from != "" && o.samples != "":
@@ -119,8 +122,8 @@ func runCalibrate(ctx context.Context, s streams, o calibrateOptions) error {
 	}
 	for i := 0; !gpu && i < len(d.Fits); i++ {
 		f := &d.Fits[i]
-		fmt.Fprintf(s.err, "%d threads: %d microbenchmarks, fitted to %s; of those set apart, half are within %s and %s within 10 %%\n",
-			f.Threads, f.Samples.Count, percent(f.Score.MAPE, 1), percent(f.Residuals.Quantile(0.75)-f.Residuals.Quantile(0.25), 2), percent(f.Score.Within10, 1))
+		fmt.Fprintf(s.err, "%s: %d microbenchmarks, fitted to %s; of those set apart, half are within %s and %s within 10 %%\n",
+			threadCount(f.Threads), f.Samples.Count, percent(f.Score.MAPE, 1), percent(f.Residuals.Quantile(0.75)-f.Residuals.Quantile(0.25), 2), percent(f.Score.Within10, 1))
 	}
 	switch {
 	case errors.Is(stopped, context.Canceled):
@@ -139,7 +142,7 @@ func (o *calibrateOptions) gather(ctx context.Context, s streams, threads []int6
 	}
 	for _, t := range threads {
 		got, notes, err := calibrate.GatherORT(ctx, lib, calibrate.SweepOptions{Threads: int(t), Seed: o.seed, For: o.length, Provider: o.provider,
-			Date: time.Now().Format(time.DateOnly), Progress: progressLine(s.err, fmt.Sprintf("%d threads", t))})
+			Date: time.Now().Format(time.DateOnly), Progress: progressLine(s.err, threadCount(int(t)))})
 		for _, n := range notes {
 			fmt.Fprintf(s.err, "onnxcost: %s\n", n)
 		}

@@ -105,7 +105,7 @@ func settingOf(l *costmodel.LimitVerdict) string {
 		parts = append(parts, l.Device, string(l.Runtime), string(l.Precision))
 	}
 	if l.Threads > 0 {
-		parts = append(parts, fmt.Sprintf("%d threads", l.Threads))
+		parts = append(parts, threadCount(l.Threads))
 	}
 	if l.Batch > 0 {
 		parts = append(parts, fmt.Sprintf("batch %d", l.Batch))

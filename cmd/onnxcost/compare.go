@@ -42,7 +42,7 @@ throughput=-5% where it fell by more.`,
   onnxcost compare main.onnx branch.onnx --fail-on macs=+5%,params=+0%`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return misuse("compare: %d models, want two: OLD and NEW", len(args))
+				return misuse("compare: want two models, OLD and NEW; have %d", len(args))
 			}
 			return nil
 		},

@@ -76,7 +76,7 @@ func fitTitle(f *specs.Fit) string {
 		}
 	}
 	if f.Threads > 0 {
-		parts = append(parts, fmt.Sprintf("%d threads", f.Threads))
+		parts = append(parts, threadCount(f.Threads))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -68,7 +68,15 @@ func showDevice(s streams, d *specs.Device, output string) error {
 	if md {
 		head = "### "
 	}
-	fmt.Fprintf(s.out, "%s%s  %s\n\n%s, %s, %d, %s; %s\n\n", head, d.Name, d.Title, d.Class, d.Architecture, d.Year, d.Kind, d.Mode)
+	kind := []string{string(d.Class)}
+	if d.Architecture != "" {
+		kind = append(kind, d.Architecture)
+	}
+	if d.Year != 0 {
+		kind = append(kind, fmt.Sprint(d.Year))
+	}
+	kind = append(kind, string(d.Kind))
+	fmt.Fprintf(s.out, "%s%s  %s\n\n%s; %s\n\n", head, d.Name, d.Title, strings.Join(kind, ", "), d.Mode)
 	if err := writeGrid(s, figureGrid(d), md); err != nil {
 		return err
 	}

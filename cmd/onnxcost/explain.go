@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/specs"
 )
 
 func newExplain(s streams) *cobra.Command {
@@ -31,7 +32,7 @@ func newExplain(s streams) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			m, ok := analyzer.Explain(args[0])
 			if !ok {
-				return misuse("explain %s: no such metric; there are %s", args[0], strings.Join(names(), ", "))
+				return misuse("explain %s: no such metric%s", args[0], specs.Suggest(args[0], names()))
 			}
 			return renderMetric(s, m)
 		},

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strconv"
 	"strings"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/specs"
 )
 
 // modelFlags are the flags that every command with a MODEL shares.
@@ -101,14 +104,22 @@ func loadModel(arg string, stdin io.Reader) (m *onnx.Model, name string, err err
 		m, err = onnx.Read(stdin, "stdin")
 		return m, "-", err
 	case strings.HasPrefix(arg, "zoo:"):
-		m, err = zoo.Build(strings.TrimPrefix(arg, "zoo:"), zoo.None)
-		if err != nil {
-			return nil, arg, &codedError{exitMisuse, err}
-		}
-		return m, arg, nil
+		m, err = buildZoo(strings.TrimPrefix(arg, "zoo:"), zoo.None)
+		return m, arg, err
 	}
 	m, err = onnx.Open(arg)
+	if e, ok := zoo.Info(arg); ok && errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; the built-in network is zoo:%s", err, e.Name)
+	}
 	return m, arg, err
+}
+
+// buildZoo builds a network of the zoo.
+func buildZoo(name string, w zoo.Weights) (*onnx.Model, error) {
+	if _, ok := zoo.Info(name); !ok {
+		return nil, misuse("zoo:%s: no such network%s", name, specs.Suggest(name, zoo.Names()))
+	}
+	return zoo.Build(name, w)
 }
 
 // expandZoo replaces zoo:all by the names of the paper's networks and the others of the zoo.

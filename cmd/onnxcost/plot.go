@@ -152,7 +152,7 @@ func parsePlotArgs(args []string) (plotRequest, error) {
 			r.models = append(r.models, a)
 			continue
 		}
-		return r, misuse("plot %s: no such figure; want one of %s, or a model", a, strings.Join(figureNames(), ", "))
+		return r, misuse("plot %s: no such figure and no such file%s", a, specs.Suggest(a, figureNames()))
 	}
 	r.models = expandZoo(r.models)
 	if all {

@@ -94,7 +94,7 @@ func topKernels(gs []kernelGroup, by string, n int) []kernelGroup {
 func setting(p *costmodel.Prediction) string {
 	parts := []string{string(p.Runtime), string(p.Precision)}
 	if p.Threads > 0 {
-		parts = append(parts, fmt.Sprintf("%d threads", p.Threads))
+		parts = append(parts, threadCount(p.Threads))
 	}
 	return strings.Join(append(parts, fmt.Sprintf("batch %d", p.Batch), string(p.Provenance)), ", ")
 }

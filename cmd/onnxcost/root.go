@@ -11,9 +11,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/specs"
 )
 
 // The exit codes of the contract.
@@ -115,10 +117,55 @@ the graph alone.
 		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return misuse("%v; see '%s --help'", err, cmd.CommandPath())
+		return misuse("%s; see '%s --help'", flagError(cmd, err), cmd.CommandPath())
 	})
 	root.AddCommand(newAnalyze(s), newPredict(s), newCalibrate(s), newMeasure(s), newValidate(s), newDevices(s), newPlot(s), newZoo(s), newExplain(s), newVersion(s))
 	root.AddCommand(newCheck(s), newCompare(s))
-	root.CompletionOptions.DisableDefaultCmd = false
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = func(_ *cobra.Command, topic []string) error {
+				if found, _, err := root.Find(topic); err != nil || found == root && len(topic) > 0 {
+					return misuse("help %s: no such command; run 'onnxcost help' for the list", strings.Join(topic, " "))
+				}
+				return nil
+			}
+		case "completion":
+			c.Args = func(_ *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return misuse("completion %s: want one of bash, fish, powershell, zsh", args[0])
+				}
+				return nil
+			}
+			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+		}
+	}
 	return root
+}
+
+// flagError says of a flag what the command would have taken.
+func flagError(c *cobra.Command, err error) string {
+	var value *pflag.InvalidValueError
+	if errors.As(err, &value) {
+		want := map[string]string{"int": "a whole number", "int64": "a whole number", "uint64": "a whole number of at least 0",
+			"bool": "true or false", "float64": "a number", "duration": "a time such as 60s or 2m"}
+		if w := want[value.GetFlag().Value.Type()]; w != "" {
+			return fmt.Sprintf("--%s %s: want %s", value.GetFlag().Name, value.GetValue(), w)
+		}
+	}
+	var missing *pflag.NotExistError
+	if errors.As(err, &missing) && missing.GetSpecifiedShortnames() == "" {
+		var known []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, "--"+f.Name) })
+		name := missing.GetSpecifiedName()
+		if hint := specs.Suggest("--"+name, known); strings.HasPrefix(hint, "; did you mean") {
+			return err.Error() + hint
+		}
+		if name == "batch" && c.Flags().Lookup("dim") != nil {
+			return err.Error() + "; --dim batch=N binds the dimension of that name"
+		}
+	}
+	return err.Error()
 }

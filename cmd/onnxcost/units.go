@@ -81,3 +81,11 @@ func percent(part, whole float64) string {
 	}
 	return fmt.Sprintf("%.1f %%", p)
 }
+
+// threadCount is "1 thread" or "8 threads".
+func threadCount(n int) string {
+	if n == 1 {
+		return "1 thread"
+	}
+	return fmt.Sprintf("%d threads", n)
+}

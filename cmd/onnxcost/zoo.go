@@ -174,9 +174,9 @@ is tiny and still runs at full size; with --weights fill the file holds seeded r
 }
 
 func exportNetwork(s streams, name string, form zoo.Weights, dir string) error {
-	m, err := zoo.Build(name, form)
+	m, err := buildZoo(name, form)
 	if err != nil {
-		return &codedError{exitMisuse, err}
+		return err
 	}
 	if info, ok := zoo.Info(name); ok {
 		name = info.Name
