@@ -45,6 +45,7 @@ type fakeCard struct {
 	done    []segment // in the order of time
 	settled float64   // joules before the first of done
 	capture *[]fakeKernel
+	opened  bool
 	closed  bool
 	onCall  func() // after every launch
 }
@@ -98,6 +99,7 @@ func (f *fakeCard) Open(int) (cuda.Context, error) {
 		return nil, err
 	}
 	f.open++
+	f.opened = true
 	return (*fakeContext)(f), nil
 }
 

@@ -41,12 +41,18 @@ type gpuStreamPoint struct {
 // gpuPowerPoint is a power state.
 type gpuPowerPoint struct {
 	name    string
+	kind    string
 	dtype   specs.DType // "" without products
 	ops     float64     // of one run
 	warm    float64     // bytes of one run that were touched just before: a product's operands, a short kernel's
 	bytes   float64     // others
 	seconds float64     // of one run
 	watts   float64     // of the board
+}
+
+// moved is the bytes of main memory that cost what a run's bytes cost.
+func (p *gpuPowerPoint) moved(m *costmodel.GPUMemory) float64 {
+	return p.bytes + m.EnergyBytes(p.warm, true)
 }
 
 // gpuData is a GPU's samples by what they say.
@@ -56,7 +62,8 @@ type gpuData struct {
 	streams  []gpuStreamPoint
 	launches map[string]float64 // by kind and mode
 	power    []gpuPowerPoint
-	idleW    float64
+	idle     []float64 // watts, of every trial
+	idleW    float64   // their median; 0 without
 }
 
 // gpuDataOf sorts the samples. Points that were measured several times count once, with their median.
@@ -89,7 +96,6 @@ func gpuDataOf(s *Samples) (*gpuData, error) {
 		}
 		values[name] = append(values[name], v)
 	}
-	var idle []float64
 	for _, x := range order {
 		v := Median(values[x.Name()])
 		cache, _ := x.Param("cache")
@@ -114,7 +120,7 @@ func gpuDataOf(s *Samples) (*gpuData, error) {
 		case classPower:
 			w, _ := x.Value(UnitWatts)
 			if kind == powerIdle {
-				idle = append(idle, w)
+				d.idle = append(d.idle, w)
 				continue
 			}
 			p, err := powerPointOf(x, w)
@@ -124,14 +130,15 @@ func gpuDataOf(s *Samples) (*gpuData, error) {
 			d.power = append(d.power, p)
 		}
 	}
-	if len(idle) > 0 {
-		d.idleW = Median(idle)
+	if len(d.idle) > 0 {
+		d.idleW = Median(d.idle)
 	}
 	return d, nil
 }
 
 func powerPointOf(x *Sample, watts float64) (gpuPowerPoint, error) {
 	p := gpuPowerPoint{name: x.Name(), watts: watts}
+	p.kind, _ = x.Param("kind")
 	sec, ok := x.Value(UnitSeconds)
 	if !ok {
 		return p, fmt.Errorf("sample %s: want %s", x.Name(), UnitSeconds)

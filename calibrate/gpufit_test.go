@@ -100,6 +100,7 @@ func TestProfileGPU(t *testing.T) {
 		near("energy of a byte", p.Groups["net"].Term("j_per_byte"), f.joulesByte, 0.15)
 	}
 	near("idle", d.Power.IdleW.Value, f.idleW, 0.025)
+	near("limit", d.Power.LimitW.Value, 700, 0)
 	checkPredicts(t, d, f)
 }
 
@@ -170,6 +171,13 @@ func TestProfileGPUFromFile(t *testing.T) {
 	if !bytes.Equal(out[0], out[1]) {
 		t.Error("the same samples gave two profiles")
 	}
+	direct, _, err := ProfileGPU(s, "part")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := specs.MarshalDevice(direct); err != nil || !bytes.Equal(data, out[0]) {
+		t.Errorf("the profile of a sweep and that of its file differ (%v)", err)
+	}
 	if !IsGPU(s) || !bytes.Contains(out[0], []byte("fitted rate of an endless product")) {
 		t.Error("want a device made of what was measured")
 	}
@@ -177,6 +185,12 @@ func TestProfileGPUFromFile(t *testing.T) {
 	d, _, err := ProfileGPU(s, "whole")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, other := range []string{"NVIDIA GH200 480GB", "NVIDIA H200 NVL"} {
+		s.Set("gpu", other)
+		if d, _, err := ProfileGPU(s, "other"); err != nil || d.Architecture == "Hopper GH100" {
+			t.Errorf("%s was taken for an H200 (%v)", other, err)
+		}
 	}
 	if d.Architecture != "Hopper GH100" || d.Kind != specs.Calibrated || d.Name != "whole" || d.Peak[specs.FP16].Value != 989.4e12 {
 		t.Errorf("a card that is known: got %s, %s, %v", d.Architecture, d.Kind, d.Peak[specs.FP16])

@@ -43,7 +43,7 @@ func fitPower(d *gpuData, m *costmodel.GPUMemory) (*gpuPower, error) {
 	row := func(p *gpuPowerPoint) []float64 {
 		r := make([]float64, 2+len(formats))
 		r[0] = 1
-		r[1] = (p.bytes + m.EnergyBytes(p.warm, true)) / p.seconds
+		r[1] = p.moved(m) / p.seconds
 		if i := slices.Index(formats, p.dtype); i >= 0 {
 			r[2+i] = p.ops / p.seconds
 		}
@@ -61,6 +61,21 @@ func fitPower(d *gpuData, m *costmodel.GPUMemory) (*gpuPower, error) {
 		}
 		return x, standardErrors(a, b, x, residuals, weights), nil
 	}
+	// condition is the condition number of the states' matrix with columns of length 1: how far they tell the terms apart.
+	condition := func(points []gpuPowerPoint) float64 {
+		a := mat.NewDense(max(len(points), 2+len(formats)), 2+len(formats), nil)
+		for i := range points {
+			a.SetRow(i, row(&points[i]))
+		}
+		for j := range 2 + len(formats) {
+			c := a.ColView(j).(*mat.VecDense)
+			if n := mat.Norm(c, 2); n > 0 {
+				c.ScaleVec(1/n, c)
+			}
+		}
+		return mat.Cond(a, 2)
+	}
+	whole := condition(points)
 	at := func(x []float64, p *gpuPowerPoint) float64 {
 		var w float64
 		for j, v := range row(p) {
@@ -78,10 +93,10 @@ func fitPower(d *gpuData, m *costmodel.GPUMemory) (*gpuPower, error) {
 	}
 	for i := range points {
 		out.mape += math.Abs(at(x, &points[i])/(points[i].watts-d.idleW)-1) / float64(len(points))
-		// States of the same name are trials of one measurement: they are left out together. A format's only state cannot
-		// be foretold from the others and says nothing here.
+		// States of the same name are trials of one measurement: they are left out together. One that a term rests on
+		// cannot be foretold from the others and says nothing here.
 		rest := slices.DeleteFunc(slices.Clone(points), func(p gpuPowerPoint) bool { return p.name == points[i].name })
-		if points[i].dtype != "" && !slices.ContainsFunc(rest, func(p gpuPowerPoint) bool { return p.dtype == points[i].dtype }) {
+		if condition(rest) > 10*whole {
 			continue
 		}
 		y, _, err := solve(rest)

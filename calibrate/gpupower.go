@@ -32,6 +32,9 @@ const (
 	powerWarmup = 600 * time.Millisecond
 	usualWindow = 2500 * time.Millisecond
 	leastWindow = 1000 * time.Millisecond
+	mostWindow  = 5000 * time.Millisecond
+	// prepareLoop is what a loop takes beside its window: preparation, and the wait for the counter.
+	prepareLoop = powerWarmup + 300*time.Millisecond
 	mostTrials  = 3
 	// feedSeconds is the length of a batch; two are in flight, so that the card never waits for a poll.
 	feedSeconds = 25e-3
@@ -211,32 +214,41 @@ type powerState struct {
 
 // power measures the steady loops in random order, as often as the time allows.
 func (g *gpuGather) power(ctx context.Context) error {
-	var states []powerState
+	states := []powerState{{kind: powerMemory}, {kind: powerLight}}
+	var extra []powerState
 	for _, d := range cuda.DTypes(g.card.ctx.Info()) {
 		if g.rates[d] > 0 {
 			states = append(states, powerState{powerCompute, d})
 			if d == cuda.FP32 || d == cuda.FP16 {
 				states = append(states, powerState{powerMixed, d})
+			} else {
+				extra = append(extra, powerState{powerMixed, d})
 			}
 		}
 	}
-	states = append(states, powerState{kind: powerMemory}, powerState{kind: powerLight})
-	perState := usualWindow + powerWarmup + 300*time.Millisecond // preparation, and the wait for the counter
+	const perState = usualWindow + prepareLoop
+	// What bytes cost is common to all formats, so that mixed loops of the others only confirm it.
+	if g.left() >= perState*time.Duration(len(states)+len(extra)) {
+		states = append(states, extra...)
+	} else if len(extra) > 0 {
+		g.note("the time is short: mixed loops of products and traffic in %d of %d formats are left out", len(extra), len(g.rates))
+	}
 	trials := int(g.left() / (perState * time.Duration(len(states))))
 	trials = min(mostTrials, max(1, trials))
+	over, done := 0, 0
 	r := rand.New(rand.NewPCG(g.o.Seed, 0x706f776572))
-	for trial := range trials {
+	for range trials {
 		for _, i := range r.Perm(len(states)) {
-			left := g.left()
-			if left < leastWindow/2 {
-				g.note("the time is over: power states are left out")
-				return nil
+			left, rest := g.left(), trials*len(states)-done
+			done++
+			if left < leastWindow+prepareLoop {
+				over++
+				continue
 			}
 			if g.o.Progress != nil {
 				g.o.Progress(Progress{What: fmt.Sprintf("power %s %s", states[i].kind, states[i].dtype), Done: g.done, Total: g.total, Left: max(0, left)})
 			}
-			share := left / time.Duration((trials-trial)*len(states))
-			length := max(leastWindow, min(usualWindow, share-powerWarmup-300*time.Millisecond))
+			length := max(leastWindow, min(mostWindow, left/time.Duration(rest)-prepareLoop))
 			if err := g.steady(ctx, states[i], length); err != nil {
 				if errors.Is(err, errNoSensor) {
 					return g.unavailable(err)
@@ -245,6 +257,9 @@ func (g *gpuGather) power(ctx context.Context) error {
 			}
 			g.look()
 		}
+	}
+	if over > 0 {
+		g.note("the time is over: %d of %d power states are left out", over, trials*len(states))
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/onnxcost/onnxcost/calibrate/cuda"
 	"github.com/onnxcost/onnxcost/costmodel"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -18,11 +17,15 @@ func IsGPU(s *Samples) bool {
 	return slices.ContainsFunc(s.Samples, func(x Sample) bool { return x.Backend == BackendCUDA })
 }
 
-// knownCards are the built-in devices by what their driver calls them; the first that occurs in a name is it.
-var knownCards = []struct{ part, device string }{
-	{"H200", "h200"}, {"H100 80GB HBM3", "h100-sxm"}, {"A100-SXM", "a100-sxm"}, {"RTX 5090", "rtx-5090"}, {"RTX 4090", "rtx-4090"},
-	{"RTX 3090", "rtx-3090"}, {"V100-SXM", "v100"}, {"Tesla T4", "t4"}, {"NVIDIA L4", "l4"},
+// knownCards are the built-in devices by what their driver calls them, without the maker's name. Names are whole: an
+// H200 NVL or a GH200 is another card.
+var knownCards = map[string]string{
+	"H200": "h200", "H100 80GB HBM3": "h100-sxm", "A100-SXM4-80GB": "a100-sxm", "GeForce RTX 5090": "rtx-5090", "GeForce RTX 4090": "rtx-4090",
+	"GeForce RTX 3090": "rtx-3090", "Tesla V100-SXM2-16GB": "v100", "Tesla T4": "t4", "L4": "l4",
 }
+
+// gpuFormats are the formats of fits, in the order of a profile.
+var gpuFormats = []specs.DType{specs.FP32, specs.TF32, specs.FP16, specs.BF16, specs.INT8, specs.FP8}
 
 // ProfileGPU fits the samples of a card and makes a device of them: the data sheet of a card that the program knows,
 // else what was measured, with a fit of time per format and of power. name is how --device finds it. A format with too
@@ -58,15 +61,14 @@ func ProfileGPU(s *Samples, name string) (d *specs.Device, notes []string, err e
 	overhead := gpuOverheads(data)
 	rates := map[specs.DType]float64{}
 	var times, powers []specs.Fit
-	for _, t := range []cuda.DType{cuda.FP32, cuda.TF32, cuda.FP16, cuda.BF16, cuda.INT8, cuda.FP8} {
-		format := specs.DType(t)
+	for _, format := range gpuFormats {
 		points := data.products[format]
 		if len(points) == 0 {
 			continue
 		}
 		products, group, err := fitProducts(points, data.units, memory, seed)
 		if err != nil {
-			notes = append(notes, fmt.Sprintf("%s has no fit: %v", t, err))
+			notes = append(notes, fmt.Sprintf("%s has no fit: %v", format, err))
 			continue
 		}
 		rates[format] = products.Rate
@@ -130,19 +132,15 @@ func gpuOverheads(d *gpuData) specs.Group {
 // gpuDevice is the card's data sheet, or one made of what was measured.
 func gpuDevice(s *Samples, name string, number func(string) float64, rates map[specs.DType]float64, m *costmodel.GPUMemory) (*specs.Device, error) {
 	card, units := s.Get("gpu"), number("gpu-sms")
-	for _, k := range knownCards {
-		if !strings.Contains(card, k.part) {
-			continue
-		}
-		d, err := specs.LoadDevice(k.device)
+	if known, ok := knownCards[strings.TrimPrefix(card, "NVIDIA ")]; ok {
+		d, err := specs.LoadDevice(known)
 		if err != nil {
 			return nil, err
 		}
-		if d.Compute.Units.Value != units {
-			break // a variant, or a part of the card
+		if d.Compute.Units.Value == units { // else a variant, or a part of the card
+			d.Name, d.Title, d.Kind, d.Mode = name, card, specs.Calibrated, "as found, "+cmp.Or(s.Get("date"), "undated")
+			return d, nil
 		}
-		d.Name, d.Title, d.Kind, d.Mode = name, card, specs.Calibrated, "as found, "+cmp.Or(s.Get("date"), "undated")
-		return d, nil
 	}
 	const stated = "as the driver states it"
 	d := &specs.Device{Schema: specs.DeviceSchemaID, Name: name, Title: card, Vendor: "NVIDIA", Class: specs.GPU, Kind: specs.Calibrated,

@@ -1,6 +1,7 @@
 package calibrate
 
 import (
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 
@@ -20,14 +21,17 @@ const (
 )
 
 // gpuSweep draws the points of a sweep, in random order. perDType is the number of products per format; maxFLOPs has the
-// largest product of every format to be measured.
+// largest product of every format to be measured. Each product is drawn by itself: two cards, or a short and a long sweep,
+// share those that neither finds too large, so that benchstat has pairs to compare.
 func gpuSweep(seed uint64, info cuda.Info, perDType int, maxFLOPs map[cuda.DType]float64) []gpuPoint {
 	r := rand.New(rand.NewPCG(seed, 0x67707573))
 	points := append(streamPoints(r), launchPoints(info)...)
 	for _, d := range cuda.DTypes(info) {
 		most, ok := maxFLOPs[d]
+		family := rand.NewPCG(seed, binary.LittleEndian.Uint64([]byte(string(d)+"       ")))
 		for i := 0; ok && i < perDType; i++ {
-			points = append(points, gpuPoint{class: classGEMM, gemm: drawGEMM(r, d, i, math.Max(most, leastProduct)), cold: i%4 != 3})
+			own := rand.New(rand.NewPCG(family.Uint64(), uint64(i)))
+			points = append(points, gpuPoint{class: classGEMM, gemm: drawGEMM(own, d, i, math.Max(most, leastProduct)), cold: i%4 != 3})
 		}
 	}
 	r.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })

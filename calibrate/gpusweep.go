@@ -73,7 +73,8 @@ type gpuGather struct {
 	anchors  []float64
 	first    map[string]float64 // medians of the first time round, for the re-checks
 	rechecks []float64
-	few      int
+	few      int // samples of few batches or of a wide interval
+	tooLarge int // points that no memory is free for
 	throttle []string
 	temps    []float64
 	clocks   []float64
@@ -205,24 +206,39 @@ func (g *gpuGather) probe(ctx context.Context, info cuda.Info) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		p := gpuPoint{class: classGEMM, gemm: cuda.GEMM{DType: d, Batch: 1, M: 2048, N: 2048, K: 2048}}
-		w, err := g.card.work(&p, g.limit)
-		if cuda.Unsupported(err) {
+		var err error
+		for n := int64(probeSide); n >= probeSide/8; n /= 2 {
+			if err = g.probeOne(ctx, d, n); !cuda.OutOfMemory(err) {
+				break
+			}
+		}
+		switch {
+		case cuda.Unsupported(err), cuda.OutOfMemory(err):
 			g.note("%s is left out: %v", d, err)
-			continue
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
-		t, err := w.measure(ctx, "", time.Millisecond)
-		if err = errors.Join(err, w.Close()); err != nil {
-			return err
-		}
-		g.rates[d] = p.gemm.FLOPs() / t.median
 	}
 	if len(g.rates) == 0 {
 		return errors.New("the card multiplies none of the formats")
 	}
+	return nil
+}
+
+// probeSide is the size of the square product that the rates are estimated by, where the card has memory for it.
+const probeSide = 2048
+
+func (g *gpuGather) probeOne(ctx context.Context, d cuda.DType, n int64) error {
+	p := gpuPoint{class: classGEMM, gemm: cuda.GEMM{DType: d, Batch: 1, M: n, N: n, K: n}}
+	w, err := g.card.work(&p, g.limit)
+	if err != nil {
+		return err
+	}
+	t, err := w.measure(ctx, "", time.Millisecond)
+	if err = errors.Join(err, w.Close()); err != nil {
+		return err
+	}
+	g.rates[d] = p.gemm.FLOPs() / t.median
 	return nil
 }
 
@@ -233,7 +249,7 @@ func (g *gpuGather) anchor(ctx context.Context) error {
 		d = cuda.FP16
 	}
 	p := gpuPoint{class: classGEMM, gemm: cuda.GEMM{DType: d, Batch: 1, M: 4096, N: 4096, K: 4096}}
-	for p.gemm.M > 512 && p.gemm.FLOPs() > g.rates[d]*longestRun {
+	for p.gemm.M > 512 && (p.gemm.FLOPs() > g.rates[d]*longestRun || g.tooMuch(&p)) {
 		p.gemm.M, p.gemm.N, p.gemm.K = p.gemm.M/2, p.gemm.N/2, p.gemm.K/2
 	}
 	w, err := g.card.work(&p, g.limit)
@@ -284,16 +300,19 @@ func (p *gpuPoint) what() string {
 	return map[string]string{classStream: "bandwidth", classLaunch: "launches"}[p.class]
 }
 
+// tooMuch reports whether a point needs more memory than one may take.
+func (g *gpuGather) tooMuch(p *gpuPoint) bool { return p.need()+workspaceFor(g.limit) > g.limit }
+
 // point measures one point. Memory that is not to be had and products that the library refuses do not stop the sweep.
 func (g *gpuGather) point(ctx context.Context, p *gpuPoint, share time.Duration, recheck bool) error {
-	if need := p.need() + workspaceBytes; need > g.limit {
-		g.note("%s is left out: it needs %d bytes of the card's memory, of which %d are free for it", p.sample(p.cold).Name(), need, g.limit)
+	if g.tooMuch(p) {
+		g.tooLarge++
 		return nil
 	}
 	w, err := g.card.work(p, g.limit)
 	switch {
 	case cuda.OutOfMemory(err):
-		g.limit = min(g.limit, p.need()+workspaceBytes) / 2
+		g.limit = min(g.limit, p.need()+workspaceFor(g.limit)) / 2
 		g.note("%s is left out: %v; points that need more than %d bytes are left out too", p.sample(p.cold).Name(), err, g.limit)
 		return nil
 	case cuda.Unsupported(err):
@@ -375,6 +394,9 @@ func (g *gpuGather) conclude() {
 		if d > 0.02 {
 			g.note("points measured again at the end differ by %.1f %% in the median", 100*d)
 		}
+	}
+	if g.tooLarge > 0 {
+		g.note("%d points are left out: each needs more than the %d bytes of the card's memory that a point may take of what is free", g.tooLarge, g.limit)
 	}
 	if g.few > 0 {
 		g.note("%d of %d samples have fewer than ten batches or a median known to worse than 3 %%", g.few, len(g.samples.Samples))

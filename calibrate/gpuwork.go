@@ -167,6 +167,9 @@ func (c *gpuCard) copiesFor(bytes int64, wantCold bool, limit int64) (copies int
 // workspaceBytes is what cuBLASLt may use beside the operands: what PyTorch gives it on Hopper.
 const workspaceBytes = 32 << 20
 
+// workspaceFor is the most that it may take of a point's memory.
+func workspaceFor(limit int64) int64 { return min(workspaceBytes, limit/4) }
+
 // gemmWork prepares a product.
 func (c *gpuCard) gemmWork(g cuda.GEMM, wantCold bool, limit int64) (w *gpuWork, err error) {
 	w = &gpuWork{card: c}
@@ -176,7 +179,7 @@ func (c *gpuCard) gemmWork(g cuda.GEMM, wantCold bool, limit int64) (w *gpuWork,
 			w = nil
 		}
 	}()
-	if w.matmul, err = c.ctx.Matmul(g, workspaceBytes); err != nil {
+	if w.matmul, err = c.ctx.Matmul(g, workspaceFor(limit)); err != nil {
 		return w, err
 	}
 	a, b, d := g.Sizes()

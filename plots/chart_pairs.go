@@ -7,39 +7,52 @@ import (
 	"strings"
 )
 
-// A Pair is one measured time beside what was predicted or fitted for it, in seconds.
+// A Pair is one measured quantity beside what was predicted or fitted for it: seconds in Validate and Fit, watts in
+// FitPower.
 type Pair struct {
-	Name       string
-	Group      string // colours and, in a fit, sums up; "" for none
-	MeasuredS  float64
-	PredictedS float64
+	Name                string
+	Group               string // colours and, in a fit, sums up; "" for none
+	Measured, Predicted float64
 }
 
 // Validate shows predicted against measured times with the band of ±10 %, the worst pairs named.
 func Validate(pairs []Pair, subtitle string, s Style) *Figure {
-	return pairChart("validate", "Predicted against measured time", "Predicted time [ms]", pairs, subtitle, s)
+	return pairChart(pairTexts{"validate", "Predicted against measured time", "Measured time [ms]", "Predicted time [ms]", "s", 1e3, 8}, pairs, subtitle, s)
 }
 
 // Fit shows fitted against measured times of calibration samples with the band of ±10 %, by group.
 func Fit(pairs []Pair, subtitle string, s Style) *Figure {
-	return pairChart("fit", "Fitted against measured time", "Fitted time [ms]", pairs, subtitle, s)
+	return pairChart(pairTexts{"fit", "Fitted against measured time", "Measured time [ms]", "Fitted time [ms]", "s", 1e3, 8}, pairs, subtitle, s)
 }
 
-func pairChart(name, title, yAxis string, pairs []Pair, subtitle string, s Style) *Figure {
-	f := newFigure(s, name, title, 960, 720)
+// FitPower shows fitted against measured power of steady loops with the band of ±10 %, by group.
+func FitPower(pairs []Pair, subtitle string, s Style) *Figure {
+	return pairChart(pairTexts{"fit-power", "Fitted against measured power", "Measured power [W]", "Fitted power [W]", "W", 1, 20}, pairs, subtitle, s)
+}
+
+// pairTexts are the words of a chart of pairs.
+type pairTexts struct {
+	name, title, x, y string
+	unit              string  // of the pairs
+	scale             float64 // units of the axes to one of the pairs
+	named             int     // as many names at most; those of points within the band only where there is room for all
+}
+
+func pairChart(w pairTexts, pairs []Pair, subtitle string, s Style) *Figure {
+	f := newFigure(s, w.name, w.title, 960, 720)
 	f.Subtitle = strings.TrimSpace(subtitle + " Band: within ±10 %.")
-	p := newPlot(f.style, "Measured time [ms]", yAxis)
+	p := newPlot(f.style, w.x, w.y)
 	var xs, ys, both []float64
 	var parts []share
 	var good []Pair
 	for _, q := range pairs {
-		if !(q.MeasuredS > 0) || !(q.PredictedS > 0) || !finite(q.MeasuredS) || !finite(q.PredictedS) {
-			f.Notes = append(f.Notes, fmt.Sprintf("%s: measured %g s and predicted %g s cannot be drawn.", q.Name, q.MeasuredS, q.PredictedS))
+		if !(q.Measured > 0) || !(q.Predicted > 0) || !finite(q.Measured) || !finite(q.Predicted) {
+			f.Notes = append(f.Notes, fmt.Sprintf("%s: measured %g %s and predicted %g %s cannot be drawn.", q.Name, q.Measured, w.unit, q.Predicted, w.unit))
 			continue
 		}
 		good = append(good, q)
-		xs, ys = append(xs, q.MeasuredS), append(ys, q.PredictedS)
-		both = append(both, 1e3*q.MeasuredS, 1e3*q.PredictedS)
+		xs, ys = append(xs, q.Measured), append(ys, q.Predicted)
+		both = append(both, w.scale*q.Measured, w.scale*q.Predicted)
 		parts = append(parts, share{q.Group, 1})
 	}
 	lo, hi := logRange(both, 0.06)
@@ -50,20 +63,25 @@ func pairChart(name, title, yAxis string, pairs []Pair, subtitle string, s Style
 	p.Add(&curve{pts: diagonal, style: stroke(f.style.Theme.Soft, 1)})
 	colors, k := f.style.categorise(parts)
 	names := &labels{style: f.style, paths: [][]xy{diagonal}}
-	off := func(q Pair) float64 { return math.Abs(math.Log(q.PredictedS / q.MeasuredS)) }
+	off := func(q Pair) float64 { return math.Abs(math.Log(q.Predicted / q.Measured)) }
 	order := append([]Pair(nil), good...)
+	named := 0
+	for _, q := range order {
+		if q.Name != "" {
+			named++
+		}
+	}
 	sort.SliceStable(order, func(i, j int) bool { return off(order[i]) > off(order[j]) })
-	const named = 8
 	for i, q := range order {
-		m := &blob{x: 1e3 * q.MeasuredS, y: 1e3 * q.PredictedS, fixed: 3.4, fill: fade(colors[q.Group], 0.85), edge: f.style.Theme.Background, width: 0.4}
+		m := &blob{x: w.scale * q.Measured, y: w.scale * q.Predicted, fixed: 3.4, fill: fade(colors[q.Group], 0.85), edge: f.style.Theme.Background, width: 0.4}
 		p.Add(m)
 		names.blobs = append(names.blobs, m)
-		if i < named && q.Name != "" && (len(order) <= named || off(q) > math.Log(1.1)) {
+		if i < w.named && q.Name != "" && (named <= w.named || off(q) > math.Log(1.1)) {
 			st := ink(sizeLabel, f.style.textColor(colors[q.Group]))
 			names.items = append(names.items, Label{Text: fit(st, q.Name, maxName), X: m.x, Y: m.y, Radius: 3.4, Style: st})
 		}
 	}
-	panel := Panel{Plot: p, Right: 8, Top: 4}
+	panel := Panel{Plot: p, Right: 8, Top: 4, marks: names.blobs}
 	if len(colors) > 1 {
 		p.Add(k)
 		panel.Right = k.room()
@@ -73,7 +91,7 @@ func pairChart(name, title, yAxis string, pairs []Pair, subtitle string, s Style
 	if e := Errors(ys, xs); e.N > 0 {
 		f.Findings = append(f.Findings, sentenceCase(e.String())+".")
 	} else {
-		f.Notes = append(f.Notes, "No pair of a measured and a predicted time: nothing to draw.")
+		f.Notes = append(f.Notes, "No pair of a measured and a predicted value: nothing to draw.")
 	}
 	if len(colors) > 1 {
 		f.groupErrors(good)
@@ -90,7 +108,7 @@ func (f *Figure) groupErrors(pairs []Pair) {
 		if !ok {
 			order = append(order, q.Group)
 		}
-		g[0], g[1] = append(g[0], q.PredictedS), append(g[1], q.MeasuredS)
+		g[0], g[1] = append(g[0], q.Predicted), append(g[1], q.Measured)
 		groups[q.Group] = g
 	}
 	sort.Strings(order)

@@ -34,33 +34,11 @@ func Roofline(name string, p *costmodel.Prediction, d *specs.Device, s Style) *F
 			count++
 		}
 	}
-	factor, prefix := si(math.Max(peak, maxOf(ys)))
-	plt := newPlot(f.style, "Arithmetic intensity [FLOP/byte]", fmt.Sprintf("Attained rate [%sFLOP/s]", prefix))
-	ridge := peak / bandwidth
-	xlo, xhi := logRange(append(append([]float64{}, xs...), math.Max(ridge, 1)/4, math.Max(ridge, 1)*4), 0.05)
-	ylo, yhi := logRange(append(append([]float64{}, ys...), peak), 0.06)
-	if floor := yhi / 1e6; ylo < floor {
-		ylo = floor
-	}
-	logAxis(&plt.X, xlo, xhi, number)
-	logAxis(&plt.Y, ylo/factor, yhi/factor, number)
-	plt.Add(grid{style: dottedGrid(f.style).style})
+	c := newRoofChart(f, []roof{{flops: peak, bytesPerS: bandwidth, color: f.style.Theme.Ink}}, xs, ys, 6)
 	colors, k := f.style.categorise(parts)
-	names := &labels{style: f.style, right: 0}
-	roof := []xy{{xlo, bandwidth * xlo / factor}}
-	if peak > 0 && ridge > xlo && ridge < xhi {
-		roof = append(roof, xy{ridge, peak / factor}, xy{xhi, peak / factor})
-	} else {
-		roof = append(roof, xy{xhi, bandwidth * xhi / factor})
-	}
-	plt.Add(&curve{pts: roof, style: stroke(f.style.Theme.Ink, 1.6)})
-	names.paths = append(names.paths, roof)
-	if len(roof) == 3 {
-		m := &blob{x: ridge, y: peak / factor, fixed: 3, fill: f.style.Theme.Ink}
-		plt.Add(m)
-		names.blobs = append(names.blobs, m)
-		st := ink(sizeLabel, f.style.Theme.Ink)
-		names.items = append(names.items, Label{Text: fmt.Sprintf("ridge %s FLOP/byte, %s", three(ridge), scaledText(peak, "FLOP/s")), X: ridge, Y: peak / factor, Radius: 3, Style: st, Angle: math.Pi / 2})
+	if ridge, ok := c.addRoof(0, func(ridge float64) string {
+		return fmt.Sprintf("ridge %s FLOP/byte, %s", three(ridge), scaledText(peak, "FLOP/s"))
+	}); ok {
 		f.Findings = append(f.Findings, fmt.Sprintf("Roofs: %s in %s and %s of memory; ridge at %s FLOP/byte.", scaledText(peak, "FLOP/s"), p.Precision, scaledText(bandwidth, "B/s"), three(ridge)))
 	}
 	order := make([]int, 0, len(p.Kernels))
@@ -72,17 +50,14 @@ func Roofline(name string, p *costmodel.Prediction, d *specs.Device, s Style) *F
 	sort.SliceStable(order, func(a, b int) bool { return p.Kernels[order[a]].TimeS > p.Kernels[order[b]].TimeS })
 	for rank, i := range order {
 		q := p.Kernels[i]
-		y := math.Max(q.FLOPs/q.TimeS, ylo) / factor
-		m := &blob{x: q.FLOPs / q.Bytes, y: y, share: math.Max(0.003, 0.05*math.Sqrt(q.TimeS/total)), fill: fade(colors[q.Op], 0.75), edge: f.style.Theme.Background, width: 0.6}
-		plt.Add(m)
-		names.blobs = append(names.blobs, m)
+		m := &blob{share: math.Max(0.003, 0.05*math.Sqrt(q.TimeS/total)), fill: fade(colors[q.Op], 0.75), edge: f.style.Theme.Background, width: 0.6}
+		c.addMark(m, q.FLOPs, q.Bytes, q.TimeS)
 		if rank < 5 {
 			st := ink(sizeLabel, f.style.textColor(colors[q.Op]))
-			names.items = append(names.items, Label{Text: fit(st, kernelName(q), 150), X: m.x, Y: m.y, Style: st})
+			c.names.items = append(c.names.items, Label{Text: fit(st, kernelName(q), 150), X: m.x, Y: m.y, Style: st})
 		}
 	}
-	plt.Add(k, names)
-	f.Panels = []Panel{{Plot: plt, Right: k.room(), Top: 6}}
+	f.Panels = []Panel{c.panel(k)}
 	bounds := map[costmodel.Bound]float64{}
 	for _, q := range p.Kernels {
 		bounds[q.Bound] += q.TimeS

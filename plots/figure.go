@@ -17,6 +17,8 @@ type Panel struct {
 	Title string
 	// Right and Top is room for names beyond the axes.
 	Right, Top vg.Length
+
+	marks []*blob // of the data, where tests look for them
 }
 
 // A Figure is a drawing with its words. All text is plain and short: findings are sentences with numbers computed from

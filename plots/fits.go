@@ -90,7 +90,11 @@ func Errors(predicted, actual []float64) ErrorOf {
 }
 
 func (e ErrorOf) String() string {
-	s := fmt.Sprintf("mean absolute error %.1f %%, mean error %+.1f %%, %.0f %% of %d points within ±10 %%", 100*e.MAPE, 100*e.Bias, 100*e.Within10, e.N)
+	bias := 100 * e.Bias
+	if math.Abs(bias) < 0.05 {
+		bias = 0 // and not -0.0
+	}
+	s := fmt.Sprintf("mean absolute error %.1f %%, mean error %+.1f %%, %.0f %% of %d points within ±10 %%", 100*e.MAPE, bias, 100*e.Within10, e.N)
 	if finite(e.Spearman) {
 		s += fmt.Sprintf(", rank correlation %.3f", e.Spearman)
 	}

@@ -12,6 +12,7 @@ import (
 
 // keyEntry is one line of a key: a patch of colour and its meaning.
 type keyEntry struct {
+	name  string // of the category; "" for several
 	color color.NRGBA
 	text  string
 }
@@ -83,15 +84,19 @@ func (s Style) categorise(parts []share) (map[string]color.NRGBA, *key) {
 	for i, n := range names {
 		if i < len(categories) {
 			colors[n] = s.markColor(hex(categories[i]))
-			k.entries = append(k.entries, keyEntry{colors[n], fmt.Sprintf("%s %s", n, percentText(sums[n], total))})
+			k.entries = append(k.entries, keyEntry{n, colors[n], fmt.Sprintf("%s %s", n, percentText(sums[n], total))})
 			continue
 		}
 		colors[n] = grey
+		if len(names) == len(categories)+1 {
+			k.entries = append(k.entries, keyEntry{n, grey, fmt.Sprintf("%s %s", n, percentText(sums[n], total))})
+			break
+		}
 		rest += sums[n]
 		others++
 	}
 	if others > 0 {
-		k.entries = append(k.entries, keyEntry{grey, fmt.Sprintf("%d others %s", others, percentText(rest, total))})
+		k.entries = append(k.entries, keyEntry{"", grey, fmt.Sprintf("%d others %s", others, percentText(rest, total))})
 	}
 	return colors, k
 }
@@ -117,7 +122,7 @@ func si(largest float64) (factor float64, prefix string) {
 	for _, p := range []struct {
 		f float64
 		s string
-	}{{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}, {1, ""}, {1e-3, "m"}, {1e-6, "µ"}} {
+	}{{1e15, "P"}, {1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}, {1, ""}, {1e-3, "m"}, {1e-6, "µ"}} {
 		if largest >= p.f {
 			return p.f, p.s
 		}

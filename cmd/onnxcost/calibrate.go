@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxcost/onnxcost/calibrate"
+	"github.com/onnxcost/onnxcost/plots"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -26,6 +27,7 @@ type calibrateOptions struct {
 	threads string
 	length  time.Duration
 	name    string
+	plot    string
 	output  string
 }
 
@@ -39,11 +41,14 @@ copies and power states (--backend cuda), fit what each kernel costs, and write 
 takes. No network is part of it. --for is the time for the GPU, or for each number of threads.
 
 --samples keeps what was measured, in the format of Go benchmarks (benchstat compares two of them); --from fits a kept
-file again, on any machine. Interrupting keeps what has been measured.`,
+file again, on any machine. Interrupting keeps what has been measured.
+
+--plot fit.svg shows the fit: fitted against measured time of every microbenchmark, in fit-roofline.svg those that
+compute under the roofs of the machine, and in fit-power.svg the power states of a GPU.`,
 		Example: `  onnxcost calibrate --backend ort -o here.yaml
   onnxcost calibrate --backend ort --threads 1,4 --samples here.txt -o here.yaml
   onnxcost calibrate --backend cuda --samples gpu.txt -o gpu.yaml
-  onnxcost calibrate --from here.txt -o here.yaml`,
+  onnxcost calibrate --from here.txt -o here.yaml --plot fit.svg`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return misuse("calibrate: unexpected %q; it takes no models", args[0])
@@ -60,6 +65,7 @@ file again, on any machine. Interrupting keeps what has been measured.`,
 	f.StringVar(&o.threads, "threads", "1", "numbers of threads, `1,2,4`, each measured and fitted by itself")
 	f.DurationVar(&o.length, "for", 60*time.Second, "time to measure, loading included")
 	f.StringVar(&o.name, "name", "", "name of the device (default: the profile's file name)")
+	f.StringVar(&o.plot, "plot", "", "draw the fit: `FILE.png`, .svg or .pdf, and beside it FILE-roofline and FILE-power")
 	f.StringVarP(&o.output, "output", "o", "", "the profile, `FILE.yaml`")
 	return c
 }
@@ -76,6 +82,8 @@ func (o *calibrateOptions) check() ([]int64, error) {
 		return nil, misuse("calibrate: --from and --backend exclude each other")
 	case o.from != "" && o.samples != "":
 		return nil, misuse("calibrate: --from and --samples exclude each other")
+	case o.plot != "" && !isPlotFile(o.plot):
+		return nil, misuse("--plot %s: want a file that ends in .%s", o.plot, strings.Join(plots.Formats(), ", ."))
 	case o.length < 5*time.Second || o.length > time.Hour:
 		return nil, misuse("--for %s: want 5s to 1h", o.length)
 	}
@@ -116,6 +124,11 @@ func runCalibrate(ctx context.Context, s streams, o calibrateOptions) error {
 	}
 	if err := os.WriteFile(o.output, data, 0o644); err != nil {
 		return err
+	}
+	if o.plot != "" {
+		if err := drawFit(context.WithoutCancel(ctx), s.err, o.plot, samples, d); err != nil {
+			return err
+		}
 	}
 	if gpu {
 		summariseGPU(s.err, d)

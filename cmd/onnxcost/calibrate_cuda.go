@@ -77,15 +77,23 @@ func (o *calibrateOptions) profileGPU(s streams, samples *calibrate.Samples) (*s
 
 // summariseGPU says how good the fits are, a line each.
 func summariseGPU(w io.Writer, d *specs.Device) {
+	said := map[string]bool{}
 	for i := range d.Fits {
 		f := &d.Fits[i]
 		if f.Score == nil {
 			continue
 		}
-		what := "products"
+		what := string(f.Precision) + " products"
 		if f.Measure == specs.MeasurePower {
-			what = "power states"
+			what = "power states" // fitted together, whatever their format
 		}
-		fmt.Fprintf(w, "%s %s: fitted to %s; %d set apart: %s\n", f.Precision, what, percent(f.Score.MAPE, 1), f.Score.HeldOutCount, percent(f.Score.HeldOutMAPE, 1))
+		if !said[what] {
+			fmt.Fprintf(w, "%s: fitted to %s", what, percent(f.Score.MAPE, 1))
+			if n := f.Score.HeldOutCount; n > 0 {
+				fmt.Fprintf(w, "; %d set apart: %s", n, percent(f.Score.HeldOutMAPE, 1))
+			}
+			fmt.Fprintln(w)
+		}
+		said[what] = true
 	}
 }

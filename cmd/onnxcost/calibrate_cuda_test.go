@@ -11,6 +11,44 @@ import (
 	"github.com/onnxcost/onnxcost/calibrate/cuda"
 )
 
+// TestCalibrateFromPlots refits the samples of a fake card (calibrate/testdata): the pictures of the fit, in every format,
+// and a profile that predicts.
+func TestCalibrateFromPlots(t *testing.T) {
+	const samples = "../../calibrate/testdata/fake-card.txt"
+	dir := t.TempDir()
+	profile := filepath.Join(dir, "gpu.yaml")
+	command := func(exit int, args ...string) string {
+		t.Helper()
+		var out, errs bytes.Buffer
+		if got := run(args, strings.NewReader(""), &out, &errs); got != exit {
+			t.Fatalf("%v: exit %d, want %d: %s", args, got, exit, errs.String())
+		}
+		return out.String() + errs.String()
+	}
+	for format, magic := range map[string]string{"png": "\x89PNG", "svg": "<?xml", "pdf": "%PDF"} {
+		out := command(0, "calibrate", "--from", samples, "-o", profile, "--plot", filepath.Join(dir, "fit."+format))
+		for _, name := range []string{"fit." + format, "fit-roofline." + format, "fit-power." + format} {
+			data, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil || !bytes.HasPrefix(data, []byte(magic)) && !bytes.HasPrefix(data, []byte("<svg")) {
+				t.Errorf("%s: %v, begins with %.20q", name, err, data)
+			}
+			if !strings.Contains(out, name+"\n") {
+				t.Errorf("%s is not named in %q", name, out)
+			}
+		}
+		if !regexp.MustCompile(`(?m)^  Roofs, fitted: memory 2\.\d+ TB/s; cache .* fp16 8\d\d TFLOP/s, ridge at `).MatchString(out) ||
+			!regexp.MustCompile(`(?m)^fp16 products: fitted to \S+ %; `).MatchString(out) {
+			t.Errorf("no findings: %q", out)
+		}
+	}
+	if out := command(0, "predict", "zoo:resnet50", "--device", profile, "--runtime", "eager", "--precision", "fp16", "-o", "json"); !strings.Contains(out, `"provenance":"calibrated"`) && !strings.Contains(out, `"provenance": "calibrated"`) {
+		t.Errorf("predict with the profile: %.300s", out)
+	}
+	if out := command(exitMisuse, "calibrate", "--from", samples, "-o", profile, "--plot", filepath.Join(dir, "fit.gif")); !strings.Contains(out, "want a file that ends in .png, .svg, .pdf") {
+		t.Errorf("a format that is none: %q", out)
+	}
+}
+
 // TestCalibrateWithoutGPU wants one clear sentence and exit 3 where there is no card, and nothing written.
 func TestCalibrateWithoutGPU(t *testing.T) {
 	if d, err := cuda.Open(cuda.Options{}); err == nil {

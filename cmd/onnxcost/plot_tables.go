@@ -228,11 +228,11 @@ func (r *plotRun) pairs(name string) (*plots.Figure, error) {
 	}
 	var pairs []plots.Pair
 	for _, m := range r.measured {
-		p := plots.Pair{Name: shortModel(m.model), Group: m.group, MeasuredS: m.seconds, PredictedS: m.predicted}
+		p := plots.Pair{Name: shortModel(m.model), Group: m.group, Measured: m.seconds, Predicted: m.predicted}
 		if m.batch > 1 {
 			p.Name = fmt.Sprintf("%s, batch %d", p.Name, m.batch)
 		}
-		if math.IsNaN(p.PredictedS) {
+		if math.IsNaN(p.Predicted) {
 			sub := byKey[modelKey(m.model)]
 			if sub == nil {
 				return nil, misuse("plot %s: %s has no predicted_s; name the model after the figure", name, m.model)
@@ -241,7 +241,7 @@ func (r *plotRun) pairs(name string) (*plots.Figure, error) {
 			if err != nil {
 				return nil, err
 			}
-			p.PredictedS = pred.LatencyS
+			p.Predicted = pred.LatencyS
 		}
 		pairs = append(pairs, p)
 	}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/onnxcost/onnxcost/calibrate"
+	"github.com/onnxcost/onnxcost/plots"
+	"github.com/onnxcost/onnxcost/specs"
+)
+
+func plotFormat(path string) string {
+	return strings.ToLower(strings.TrimPrefix(filepath.Ext(path), "."))
+}
+
+func isPlotFile(path string) bool { return slices.Contains(plots.Formats(), plotFormat(path)) }
+
+// drawFit writes the pictures of a fit: path itself, and those that path with -roofline or -power before its ending
+// names. Their findings go to w.
+func drawFit(ctx context.Context, w io.Writer, path string, samples *calibrate.Samples, d *specs.Device) error {
+	f, err := calibrate.FitPoints(ctx, samples, d)
+	if err != nil {
+		return err
+	}
+	ext := filepath.Ext(path)
+	for _, fig := range plots.Calibration(f, d, plots.Style{}) {
+		name := path
+		if fig.Name != "fit" {
+			name = strings.TrimSuffix(path, ext) + "-" + strings.TrimPrefix(fig.Name, "fit-") + ext
+		}
+		var b bytes.Buffer
+		if err := fig.Write(&b, plotFormat(path)); err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, b.Bytes(), 0o644); err != nil {
+			return err
+		}
+		fmt.Fprintln(w, name)
+		for _, line := range append(slices.Clone(fig.Findings), fig.Notes...) {
+			fmt.Fprintf(w, "  %s\n", line)
+		}
+	}
+	return nil
+}
