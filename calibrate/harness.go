@@ -147,6 +147,7 @@ func (s *turns) turn(ctx context.Context, run func() error, rules Rules) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		count.poll(clock.Now())
 	}
 	s.warm = true
 	part := rules.Share / time.Duration(max(1, rules.Rounds))
@@ -167,8 +168,8 @@ func (s *turns) turn(ctx context.Context, run func() error, rules Rules) error {
 		count.poll(end)
 	}
 	burst := s.runs[first:]
-	s.bursts = append(s.bursts, Burst{Median: Median(burst), P10: Quantile(burst, 0.1), P90: Quantile(burst, 0.9), Runs: len(burst),
-		Energy: count.window(clock, warmup+len(burst))})
+	energy := count.window(clock, warmup+len(burst))
+	s.bursts = append(s.bursts, Burst{Median: Median(burst), P10: Quantile(burst, 0.1), P90: Quantile(burst, 0.9), Runs: len(burst), Energy: energy})
 	return nil
 }
 

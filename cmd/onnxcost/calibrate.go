@@ -25,6 +25,8 @@ type calibrateOptions struct {
 	threads string
 	length  time.Duration
 	name    string
+	idle    string
+	maximum string
 	output  string
 }
 
@@ -37,11 +39,15 @@ func newCalibrate(s streams) *cobra.Command {
 copies and power states (--backend cuda), fit what each kernel costs, and write a device profile that 'predict --device'
 takes. No network is part of it. --for is the time for the GPU, or for each number of threads.
 
+Power comes from the sensors of the GPU, or from the energy counters of the processor's package (RAPL, on Linux, where the
+user may read them). Where there are none, --idle-power and --max-power write what the data sheet states, labelled so.
+
 --samples keeps what was measured, in the format of Go benchmarks (benchstat compares two of them); --from fits a kept
 file again, on any machine. Interrupting keeps what has been measured.`,
 		Example: `  onnxcost calibrate --backend ort -o here.yaml
   onnxcost calibrate --backend ort --threads 1,4 --samples here.txt -o here.yaml
   onnxcost calibrate --backend cuda --samples gpu.txt -o gpu.yaml
+  onnxcost calibrate --backend ort --idle-power 10W --max-power 65W -o here.yaml
   onnxcost calibrate --from here.txt -o here.yaml`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -59,6 +65,8 @@ file again, on any machine. Interrupting keeps what has been measured.`,
 	f.StringVar(&o.threads, "threads", "1", "numbers of threads, `1,2,4`, each measured and fitted by itself")
 	f.DurationVar(&o.length, "for", 60*time.Second, "time to measure, loading included")
 	f.StringVar(&o.name, "name", "", "name of the device (default: the profile's file name)")
+	f.StringVar(&o.idle, "idle-power", "", "idle power as the data sheet states it, `10W`, where none is measured")
+	f.StringVar(&o.maximum, "max-power", "", "sustained limit as the data sheet states it, `65W`, where none is measured")
 	f.StringVarP(&o.output, "output", "o", "", "the profile, `FILE.yaml`")
 	return c
 }
@@ -81,6 +89,10 @@ func (o *calibrateOptions) check() ([]int64, error) {
 
 func runCalibrate(ctx context.Context, s streams, o calibrateOptions) error {
 	threads, err := o.check()
+	if err != nil {
+		return err
+	}
+	stated, err := o.statedPower()
 	if err != nil {
 		return err
 	}
@@ -107,6 +119,9 @@ func runCalibrate(ctx context.Context, s streams, o calibrateOptions) error {
 	if err != nil {
 		return &codedError{exitInput, errors.Join(fmt.Errorf("the samples give no profile: %w", err), stopped)}
 	}
+	if err := stated.complete(s, d); err != nil {
+		return err
+	}
 	data, err := specs.MarshalDevice(d)
 	if err != nil {
 		return err
@@ -119,6 +134,11 @@ func runCalibrate(ctx context.Context, s streams, o calibrateOptions) error {
 	}
 	for i := 0; !gpu && i < len(d.Fits); i++ {
 		f := &d.Fits[i]
+		if f.Measure == specs.MeasurePower {
+			fmt.Fprintf(s.err, "%d threads: power of the %s, %d microbenchmarks, fitted to %s above idle; set apart: %s\n",
+				f.Threads, scopeText(string(d.Power.Covers)), f.Samples.Count, percent(f.Score.MAPE, 1), percent(f.Score.HeldOutMAPE, 1))
+			continue
+		}
 		fmt.Fprintf(s.err, "%d threads: %d microbenchmarks, fitted to %s; of those set apart, half are within %s and %s within 10 %%\n",
 			f.Threads, f.Samples.Count, percent(f.Score.MAPE, 1), percent(f.Residuals.Quantile(0.75)-f.Residuals.Quantile(0.25), 2), percent(f.Score.Within10, 1))
 	}
@@ -137,9 +157,10 @@ func (o *calibrateOptions) gather(ctx context.Context, s streams, threads []int6
 	if err != nil {
 		return nil, nil, err
 	}
+	counters := o.counters(s)
 	for _, t := range threads {
 		got, notes, err := calibrate.GatherORT(ctx, lib, calibrate.SweepOptions{Threads: int(t), Seed: o.seed, For: o.length, Provider: o.provider,
-			Date: time.Now().Format(time.DateOnly), Progress: progressLine(s.err, fmt.Sprintf("%d threads", t))})
+			Date: time.Now().Format(time.DateOnly), RAPL: counters, Progress: progressLine(s.err, fmt.Sprintf("%d threads", t))})
 		for _, n := range notes {
 			fmt.Fprintf(s.err, "onnxcost: %s\n", n)
 		}
