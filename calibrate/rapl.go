@@ -83,7 +83,7 @@ func openRAPL(fsys powercapFS) (*RAPL, error) {
 		r.zones, r.limitW = nil, 0
 	}
 	if r.packages() == 0 {
-		return nil, fmt.Errorf("%w: the system shows no counter of a processor package in /%s", errors.ErrUnsupported, powercap)
+		return nil, fmt.Errorf("the system shows no counter of a processor package in /%s: %w", powercap, errors.ErrUnsupported)
 	}
 	return r, nil
 }

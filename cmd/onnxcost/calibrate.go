@@ -119,9 +119,7 @@ func runCalibrate(ctx context.Context, s streams, o calibrateOptions) error {
 	if err != nil {
 		return &codedError{exitInput, errors.Join(fmt.Errorf("the samples give no profile: %w", err), stopped)}
 	}
-	if err := stated.complete(s, d); err != nil {
-		return err
-	}
+	stated.complete(s, d)
 	data, err := specs.MarshalDevice(d)
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ func (o *calibrateOptions) statedPower() (p statedPower, err error) {
 const stated = "datasheet"
 
 // complete fills in what was not measured, and says where a prediction would have no power.
-func (p statedPower) complete(s streams, d *specs.Device) error {
+func (p statedPower) complete(s streams, d *specs.Device) {
 	set := func(to **specs.Figure, watts float64, flag string) {
 		switch {
 		case watts == 0:
@@ -51,12 +51,16 @@ func (p statedPower) complete(s streams, d *specs.Device) error {
 	}
 	set(&d.Power.IdleW, p.idleW, "--idle-power")
 	set(&d.Power.LimitW, p.limitW, "--max-power")
+	if d.Power.IdleW != nil && d.Power.LimitW != nil && d.Power.IdleW.Value >= d.Power.LimitW.Value {
+		fmt.Fprintf(s.err, "onnxcost: idle power of %.4g W and a limit of %.4g W contradict each other; what was measured stays\n", d.Power.IdleW.Value, d.Power.LimitW.Value)
+		if d.Power.LimitW.Source == stated {
+			d.Power.LimitW = nil
+		} else {
+			d.Power.IdleW = nil
+		}
+	}
 	fitted := d.FindFit(specs.FitKey{Measure: specs.MeasurePower}) != nil
 	if d.Power.IdleW == nil || d.Power.LimitW == nil && !fitted {
 		fmt.Fprintln(s.err, "onnxcost: the profile has no power: predictions will have no energy; --idle-power 10W --max-power 65W takes the data sheet's")
 	}
-	if d.Power.IdleW != nil && d.Power.LimitW != nil && d.Power.IdleW.Value >= d.Power.LimitW.Value {
-		return misuse("idle power %.4g W: want less than the limit, %.4g W", d.Power.IdleW.Value, d.Power.LimitW.Value)
-	}
-	return nil
 }
