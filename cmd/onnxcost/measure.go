@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -219,6 +220,9 @@ func renderMeasurements(s streams, form string, rows []measurement) error {
 				cells[len(cells)-1] = append(cells[len(cells)-1], r.cells()...)
 			}
 		}
+		for _, r := range rows { // CSV has no place for them
+			warnOf(s.err, "onnxcost: ", r.Model, r.Batch, r.Warnings)
+		}
 		return writeCSV(s.out, header, cells)
 	}
 	g := grid{columns: []column{{"model", false, 40}, {"batch", true, 0}, {"threads", true, 0}, {"median", true, 0}, {"p10", true, 0},
@@ -249,9 +253,14 @@ func renderMeasurements(s streams, form string, rows []measurement) error {
 		fmt.Fprintf(s.out, "energy and power: of the %s by RAPL, over whole bursts\n", scopeText(of))
 	}
 	for _, r := range rows {
-		for _, w := range r.Warnings {
-			fmt.Fprintf(s.out, "%s, batch %d: %s\n", r.Model, r.Batch, w)
-		}
+		warnOf(s.out, "", r.Model, r.Batch, r.Warnings)
 	}
 	return nil
+}
+
+// warnOf says what is wrong with a measurement.
+func warnOf(w io.Writer, prefix, model string, batch int64, warnings []string) {
+	for _, text := range warnings {
+		fmt.Fprintf(w, "%s%s, batch %d: %s\n", prefix, model, batch, text)
+	}
 }

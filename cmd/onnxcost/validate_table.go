@@ -145,6 +145,9 @@ func renderValidation(s streams, o validateOptions, rows []validateRow, v calibr
 				cells[len(cells)-1] = append(append(cells[len(cells)-1], r.cells()...), predicted)
 			}
 		}
+		for _, r := range rows {
+			warnOf(s.err, "onnxcost: ", r.Model, r.Batch, r.Warnings)
+		}
 		return writeCSV(s.out, header, cells)
 	}
 	g := grid{columns: []column{{"model", false, 40}, {"batch", true, 0}, {"measured", true, 0}, {"predicted", true, 0}, {"90 % interval", true, 0},
@@ -171,9 +174,7 @@ func renderValidation(s streams, o validateOptions, rows []validateRow, v calibr
 	}
 	fmt.Fprintln(s.out)
 	for _, r := range rows {
-		for _, w := range r.Warnings {
-			fmt.Fprintf(s.out, "%s, batch %d: %s\n", r.Model, r.Batch, w)
-		}
+		warnOf(s.out, "", r.Model, r.Batch, r.Warnings)
 	}
 	if o.by == "kernel" {
 		return renderKinds(s, rows)
