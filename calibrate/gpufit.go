@@ -136,6 +136,15 @@ func gpuDataOf(s *Samples) (*gpuData, error) {
 	return d, nil
 }
 
+// powerPoints are the power states as the fit takes them: of bytes that were touched just before, part comes from a cache.
+func (d *gpuData) powerPoints(m *costmodel.GPUMemory) []powerPoint {
+	var out []powerPoint
+	for _, p := range d.power {
+		out = append(out, powerPoint{p.name, p.dtype, p.ops, p.bytes + m.EnergyBytes(p.warm, true), p.seconds, p.watts})
+	}
+	return out
+}
+
 func powerPointOf(x *Sample, watts float64) (gpuPowerPoint, error) {
 	p := gpuPowerPoint{name: x.Name(), watts: watts}
 	p.kind, _ = x.Param("kind")

@@ -50,7 +50,7 @@ func ProfileGPU(s *Samples, name string) (d *specs.Device, notes []string, err e
 	if err != nil {
 		return nil, nil, err
 	}
-	power, err := fitPower(data, memory)
+	power, err := fitPower(data.powerPoints(memory), data.idleW)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -106,6 +106,7 @@ func ProfileGPU(s *Samples, name string) (d *specs.Device, notes []string, err e
 	}
 	if data.idleW > 0 {
 		d.Power.IdleW = measured(digits(data.idleW, 4), "measured by the calibration with a context and no work")
+		d.Power.Covers = specs.ScopeBoard // as NVML's sensors do
 	}
 	if v := number("gpu-power-limit-w"); v > 0 {
 		d.Power.LimitW = measured(v, "the limit that the driver enforced at the calibration")

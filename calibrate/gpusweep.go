@@ -25,7 +25,7 @@ type GPUOptions struct {
 	// OpenMeter opens the sensors of the card at a PCI address; nil, or an error, leaves power out of the samples.
 	OpenMeter func(pci string) (cuda.Meter, error)
 
-	clock gpuClock // nil for the wall's
+	clock hostClock // nil for the wall's
 }
 
 // powerShare is the part of the time that goes to power states.

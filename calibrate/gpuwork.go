@@ -3,21 +3,9 @@ package calibrate
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/onnxcost/onnxcost/calibrate/cuda"
 )
-
-// gpuClock is the host's time; tests have their own.
-type gpuClock interface {
-	Now() time.Time
-	Sleep(d time.Duration)
-}
-
-type wallClock struct{}
-
-func (wallClock) Now() time.Time        { return time.Now() }
-func (wallClock) Sleep(d time.Duration) { time.Sleep(d) }
 
 // gpuCard is a card in use with what every measurement needs of it.
 type gpuCard struct {
@@ -26,7 +14,7 @@ type gpuCard struct {
 	module     cuda.Module
 	kernels    map[string]cuda.Kernel
 	start, end cuda.Event
-	clock      gpuClock
+	clock      hostClock
 	seed       uint32
 }
 
@@ -34,7 +22,7 @@ type gpuCard struct {
 const threadsPerBlock = 256
 
 // openCard takes a card into use. Close gives everything back, also after an error half-way.
-func openCard(d cuda.Driver, index int, clock gpuClock) (*gpuCard, error) {
+func openCard(d cuda.Driver, index int, clock hostClock) (*gpuCard, error) {
 	ctx, err := d.Open(index)
 	if err != nil {
 		return nil, err

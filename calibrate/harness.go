@@ -24,6 +24,11 @@ type Rules struct {
 	Rounds  int           // bursts that a share is cut into: subjects take turns, so that drift hits all alike
 	Warmup  int           // untimed runs before the first burst; every later burst begins with one
 	Seed    uint64        // of the order of the subjects within a round
+
+	RAPL  *RAPL   // read around every burst; nil leaves energy out
+	IdleW float64 // what the counters showed before, with nothing running
+
+	clock hostClock // nil for the wall's
 }
 
 // DefaultRules are nvbench's, shortened: ten runs, 0.2 s and 1 %, or the share of the time.
@@ -45,6 +50,7 @@ type Timing struct {
 	Best float64
 	// Drift is the median of the last third of the bursts relative to that of the first, less 1; 0 below three bursts.
 	Drift    float64
+	Energy   *Energy // nil where it was not counted
 	Warnings []string
 	Err      error // the run that failed; the timing is then empty
 }
@@ -53,6 +59,21 @@ type Timing struct {
 type Burst struct {
 	Median, P10, P90 float64 // seconds
 	Runs             int
+	Energy           *Window // nil where it was not counted
+}
+
+// A Window is what the energy counters showed over a burst, its untimed runs included.
+type Window struct {
+	Joules, Seconds float64
+	Runs            int
+}
+
+// Energy is what one run takes, the mean over whole bursts.
+type Energy struct {
+	Joules    float64 // of everything that the counters see, idle power included
+	NetJoules float64 // above the idle power
+	Watts     float64 // mean power, idle power included
+	NetWatts  float64
 }
 
 // maxBurst bounds the runs of a burst; beyond it they say nothing new.
@@ -62,6 +83,9 @@ const maxBurst = 2000
 // it returns what there is, together with ctx's error; a subject without a single timed run then has Runs 0. A
 // subject whose run fails is left out from then on, with its Err.
 func Time(ctx context.Context, subjects []Subject, rules Rules, progress func(done, total int)) ([]Timing, error) {
+	if rules.clock == nil {
+		rules.clock = wallClock{}
+	}
 	timings := make([]Timing, len(subjects))
 	state := make([]turns, len(subjects))
 	for i := range subjects {
@@ -108,8 +132,10 @@ type turns struct {
 
 // turn is one burst: warm-up runs, then timed ones for a round's part of the share.
 func (s *turns) turn(ctx context.Context, run func() error, rules Rules) error {
-	begin := time.Now()
-	defer func() { s.spent += time.Since(begin) }()
+	clock := rules.clock
+	begin := clock.Now()
+	defer func() { s.spent += clock.Now().Sub(begin) }()
+	count := rules.RAPL.count(clock)
 	warmup := 1
 	if !s.warm {
 		warmup = max(1, rules.Warmup)
@@ -121,14 +147,16 @@ func (s *turns) turn(ctx context.Context, run func() error, rules Rules) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		count.poll(clock.Now())
 	}
 	s.warm = true
 	part := rules.Share / time.Duration(max(1, rules.Rounds))
 	first := len(s.runs)
-	for n := 0; n == 0 || n < maxBurst && time.Since(begin) < part; n++ {
-		start := time.Now()
+	for n := 0; n == 0 || n < maxBurst && clock.Now().Sub(begin) < part; n++ {
+		start := clock.Now()
 		err := run()
-		d := time.Since(start).Seconds()
+		end := clock.Now()
+		d := end.Sub(start).Seconds()
 		if err != nil {
 			return err
 		}
@@ -137,9 +165,11 @@ func (s *turns) turn(ctx context.Context, run func() error, rules Rules) error {
 		if ctx.Err() != nil {
 			break
 		}
+		count.poll(end)
 	}
 	burst := s.runs[first:]
-	s.bursts = append(s.bursts, Burst{Median(burst), Quantile(burst, 0.1), Quantile(burst, 0.9), len(burst)})
+	energy := count.window(clock, warmup+len(burst))
+	s.bursts = append(s.bursts, Burst{Median: Median(burst), P10: Quantile(burst, 0.1), P90: Quantile(burst, 0.9), Runs: len(burst), Energy: energy})
 	return nil
 }
 
@@ -175,6 +205,7 @@ func finish(timings []Timing, state []turns, rules Rules) {
 			t.Best = min(t.Best, b.Median)
 		}
 		t.Drift = drift(s.bursts)
+		t.Energy = energyOf(s.bursts, rules.IdleW)
 		if !ok || t.Runs < rules.MinRuns {
 			t.Warnings = append(t.Warnings, fmt.Sprintf("only %d runs, want %d", t.Runs, rules.MinRuns))
 		}
@@ -204,4 +235,21 @@ func drift(bursts []Burst) float64 {
 		return Median(v)
 	}
 	return part(bursts[len(bursts)-n:])/part(bursts[:n]) - 1
+}
+
+// energyOf adds the windows of bursts up; nil where none has one.
+func energyOf(bursts []Burst, idleW float64) *Energy {
+	var sum Window
+	for _, b := range bursts {
+		if b.Energy != nil {
+			sum.Joules, sum.Seconds, sum.Runs = sum.Joules+b.Energy.Joules, sum.Seconds+b.Energy.Seconds, sum.Runs+b.Energy.Runs
+		}
+	}
+	if sum.Runs == 0 {
+		return nil
+	}
+	e := &Energy{Joules: sum.Joules / float64(sum.Runs), Watts: sum.Joules / sum.Seconds}
+	e.NetWatts = e.Watts - idleW
+	e.NetJoules = e.NetWatts * sum.Seconds / float64(sum.Runs)
+	return e
 }

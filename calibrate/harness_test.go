@@ -130,7 +130,7 @@ func TestTimeStopsAndFails(t *testing.T) {
 func TestTimingSeesLoadAndDrift(t *testing.T) {
 	bursts := func(medians ...float64) (s turns) {
 		for _, m := range medians {
-			s.bursts = append(s.bursts, Burst{m, m, m, 10})
+			s.bursts = append(s.bursts, Burst{Median: m, P10: m, P90: m, Runs: 10})
 			for range 10 {
 				s.runs = append(s.runs, m)
 			}

@@ -26,7 +26,7 @@ type Measurement struct {
 }
 
 // MeasureORT times models in ONNX Runtime. Models that fit into memory together take turns, so that drift hits all
-// alike. A model that cannot be loaded or run has its Err and does not stop the others; the error is ctx's.
+// alike; with Rules.RAPL their energy is counted too, above the power of the loaded sessions when nothing runs. A model that cannot be loaded or run has its Err and does not stop the others; the error is ctx's.
 func MeasureORT(ctx context.Context, lib *ort.Library, jobs []Job, o MeasureOptions) ([]Measurement, error) {
 	if o.Threads < 1 {
 		return nil, fmt.Errorf("%d threads, want at least 1", o.Threads)
@@ -86,7 +86,17 @@ func measureTogether(ctx context.Context, lib *ort.Library, jobs []*Job, out []M
 		subjects = append(subjects, Subject{Name: out[i].Model, Run: s.Run})
 		at = append(at, i)
 	}
-	timings, err := Time(ctx, subjects, o.Rules, nil)
+	rules := o.Rules
+	if r := rules.RAPL; r != nil && r.Err() == nil && len(subjects) > 0 {
+		w, err := r.idle(ctx, wallClock{}, idleSettle, min(2*idleWindow, rules.Share/6))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if rules.IdleW = w; err != nil {
+			rules.RAPL = nil // its Err tells why
+		}
+	}
+	timings, err := Time(ctx, subjects, rules, nil)
 	for k, t := range timings {
 		out[at[k]].Timing = t
 	}

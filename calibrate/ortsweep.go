@@ -24,6 +24,16 @@ type SweepOptions struct {
 	Provider string        // execution provider; "" for the CPU
 	Date     string        // YYYY-MM-DD, for the record
 	Progress func(Progress)
+	RAPL     *RAPL // nil leaves energy out
+
+	clock hostClock // nil for the wall's
+	open  func(context.Context, Micro) (runner, error)
+}
+
+// runner is a session as the sweep needs it.
+type runner interface {
+	Run() error
+	Close() error
 }
 
 // Progress is how far a measurement is.
@@ -59,13 +69,24 @@ func GatherORT(ctx context.Context, lib *ort.Library, o SweepOptions) (*Samples,
 	if o.Threads < 1 {
 		return nil, nil, fmt.Errorf("%d threads, want at least 1", o.Threads)
 	}
-	begin := time.Now()
+	if o.clock == nil {
+		o.clock = wallClock{}
+	}
+	if o.open == nil {
+		o.open = func(ctx context.Context, b Micro) (runner, error) {
+			return openMicro(ctx, lib, b, runOptions(o.Threads, o.Provider), o.Seed)
+		}
+	}
+	begin := o.clock.Now()
 	scale := min(2, max(0.3, o.For.Seconds()/usualSweep.Seconds()))
 	points := Sweep(o.Seed, scale)
 	rnd := rand.New(rand.NewPCG(o.Seed, 0x7377656570))
 	rnd.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
 
-	g := &gather{lib: lib, o: o, begin: begin, total: len(points), until: o.For * firstPass / 100, samples: newSamples(lib, o)}
+	g := &gather{o: o, begin: begin, total: len(points), until: o.For * firstPass / 100, samples: newSamples(lib.Version, o)}
+	if o.RAPL != nil {
+		g.notes = append(g.notes, o.RAPL.Notes()...)
+	}
 	err := g.blocks(ctx, points)
 	if again := disagreeing(g.samples, points); err == nil && len(again) > 0 {
 		g.until = o.For
@@ -79,6 +100,7 @@ func GatherORT(ctx context.Context, lib *ort.Library, o SweepOptions) (*Samples,
 		g.notes = append(g.notes, fmt.Sprintf("the machine's speed varied by %.0f %% between the blocks of the sweep (median of the same product)", 100*d))
 	}
 	g.samples.Set("anchor-spread", strconv.FormatFloat(g.anchorDrift(), 'f', 4, 64))
+	g.concludePower()
 	if len(g.samples.Samples) == 0 && err == nil {
 		err = errors.New("ONNX Runtime ran none of the microbenchmarks")
 	}
@@ -134,7 +156,7 @@ const leastShare = 30 * time.Millisecond
 
 // affordable is how many points there is time for.
 func (g *gather) affordable() int {
-	return int((g.until - time.Since(g.begin)) / (leastShare + g.loading/time.Duration(max(1, g.loaded))))
+	return int(g.left() / (leastShare + g.loading/time.Duration(max(1, g.loaded))))
 }
 
 // blockLength is how many of the points may be loaded together.
@@ -154,12 +176,12 @@ func blockLength(points []Micro, memory int64) int {
 // usualSweep is the length of time that the counts of the classes are made for.
 const usualSweep = 60 * time.Second
 
-func newSamples(lib *ort.Library, o SweepOptions) *Samples {
+func newSamples(version string, o SweepOptions) *Samples {
 	s := &Samples{}
 	m := ThisMachine()
 	s.Config = m.Config()
 	s.Set("backend", "onnxruntime")
-	s.Set("onnxruntime", lib.Version)
+	s.Set("onnxruntime", version)
 	s.Set("provider", cmp.Or(o.Provider, "cpu"))
 	s.Set("go", runtime.Version())
 	s.Set("seed", strconv.FormatUint(o.Seed, 10))
@@ -169,7 +191,6 @@ func newSamples(lib *ort.Library, o SweepOptions) *Samples {
 
 // gather is the state of a sweep.
 type gather struct {
-	lib     *ort.Library
 	o       SweepOptions
 	begin   time.Time
 	total   int
@@ -186,13 +207,14 @@ type gather struct {
 func (g *gather) block(ctx context.Context, points []Micro) error {
 	var subjects []Subject
 	var loaded []Micro
-	start := time.Now()
+	clock := g.o.clock
+	start := clock.Now()
 	defer func() { g.done += len(points) }()
 	for _, b := range append([]Micro{anchorMicro}, points...) {
 		if ctx.Err() != nil {
 			break
 		}
-		s, err := openMicro(ctx, g.lib, b, runOptions(g.o.Threads, g.o.Provider), g.o.Seed)
+		s, err := g.o.open(ctx, b)
 		if err != nil {
 			g.notes = append(g.notes, fmt.Sprintf("%s is left out: %v", b.name(), err))
 			continue
@@ -201,10 +223,11 @@ func (g *gather) block(ctx context.Context, points []Micro) error {
 		subjects = append(subjects, Subject{Name: b.Class, Run: s.Run})
 		loaded = append(loaded, b)
 	}
-	g.loading += time.Since(start)
+	g.loading += clock.Now().Sub(start)
 	g.loaded += len(points)
-	rules := g.rules()
 	g.report(points)
+	g.idle(ctx)
+	rules := g.rules()
 	timings, err := Time(ctx, subjects, rules, nil)
 	for i, t := range timings {
 		switch {
@@ -226,13 +249,14 @@ const longestShare = time.Second
 
 // rules divide the time that is left among the points that are left.
 func (g *gather) rules() Rules {
-	left := g.until - time.Since(g.begin)
+	left := g.left()
 	points := g.total - g.done
 	perLoad := g.loading / time.Duration(max(1, g.loaded))
 	share := left/time.Duration(max(1, points)) - perLoad
 	// The warm-up runs and the anchor take their part of a share.
 	share = min(max(5*time.Millisecond, share*9/10), longestShare)
-	return Rules{MinRuns: 10, MinTime: share, Spread: 0, Share: share, Rounds: 4, Warmup: 1, Seed: g.o.Seed + uint64(g.done)}
+	return Rules{MinRuns: 10, MinTime: share, Spread: 0, Share: share, Rounds: 4, Warmup: 1, Seed: g.o.Seed + uint64(g.done),
+		RAPL: g.o.RAPL, clock: g.o.clock}
 }
 
 func (g *gather) report(points []Micro) {
@@ -246,8 +270,11 @@ func (g *gather) report(points []Micro) {
 		}
 	}
 	slices.Sort(classes)
-	g.o.Progress(Progress{What: strings.Join(classes, " "), Done: g.done, Total: g.total, Left: max(0, g.o.For-time.Since(g.begin))})
+	g.o.Progress(Progress{What: strings.Join(classes, " "), Done: g.done, Total: g.total, Left: max(0, g.left())})
 }
+
+// left is the time until the end of the pass.
+func (g *gather) left() time.Duration { return g.until - g.o.clock.Now().Sub(g.begin) }
 
 // record makes a sample of every round.
 func (g *gather) record(b Micro, t Timing) {
@@ -256,6 +283,9 @@ func (g *gather) record(b Micro, t Timing) {
 		s.Params = append(slices.Clone(b.Params), Param{"threads", strconv.Itoa(g.o.Threads)})
 		s.Runs = burst.Runs
 		s.Values = []Value{{burst.Median, UnitSeconds}, {burst.P10, UnitLow}, {burst.P90, UnitHigh}}
+		if w := burst.Energy; w != nil {
+			s.Values = append(s.Values, Value{w.Joules / float64(w.Runs), UnitJoules}, Value{w.Joules / w.Seconds, UnitWatts})
+		}
 		g.samples.Samples = append(g.samples.Samples, s)
 	}
 }

@@ -53,6 +53,9 @@ func ProfileORT(ctx context.Context, s *Samples, name string) (*specs.Device, er
 	d.Peak = map[specs.DType]specs.Rate{specs.FP32: rate}
 	d.PeakVector = map[specs.DType]specs.Rate{specs.FP32: rate}
 	d.Memory.BandwidthBytesPerS = specs.Figure{Value: digits(bandwidth, 3), Estimate: "the fastest element-wise microbenchmark beyond the caches"}
+	if err := addPower(ctx, s, d); err != nil {
+		return nil, err
+	}
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}

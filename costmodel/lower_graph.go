@@ -3,7 +3,6 @@ package costmodel
 import (
 	"cmp"
 	"slices"
-	"sync"
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
@@ -46,11 +45,8 @@ type graph struct {
 	tensorSlab []tensor
 	valueSlab  []op.Value
 	list       []*tensor
-	useSlab    []use // what is left of useUsed
-	useUsed    []use
+	useSlab    []use
 	packedSlab []packedTensor
-	orderSlab  []*gnode
-	orderSpare []*gnode
 	srcSlab    []*analyzer.Node
 	shapeSlab  []dim.Dim
 	nextID     int
@@ -226,35 +222,11 @@ func (n *gnode) setInt(name string, v int64) {
 	n.setAttr(onnx.Attribute{Name: name, Type: onnx.AttrInt, I: v})
 }
 
-// graphs holds graphs whose work is done, for their slabs: a Plan keeps nothing of them but values and nodes of the
-// report, which have slabs of their own.
-var graphs = sync.Pool{New: func() any { return &graph{live: make(map[string]int, 16)} }}
-
-// zeroed is a slice of n zero elements in the memory of s, where that is enough.
-func zeroed[T any](s []T, n int) []T {
-	if cap(s) < n {
-		return make([]T, n+n/4)[:n]
-	}
-	s = s[:n]
-	clear(s)
-	return s
-}
-
-// release gives the slabs of g back.
-func (g *graph) release() {
-	clear(g.live)
-	*g = graph{live: g.live, epoch: g.epoch, stamp: g.stamp, nodes: g.nodes[:0], tensors: g.tensors, stack: g.stack[:0],
-		nodeSlab: g.nodeSlab, tensorSlab: g.tensorSlab, list: g.list, useSlab: g.useUsed, extentStack: g.extentStack[:0],
-		packedSlab: g.packedSlab, orderSlab: g.orderSlab, orderSpare: g.orderSpare}
-	graphs.Put(g)
-}
-
 // newGraph makes the mutable form of nodes, which read inputs and make outputs. Nodes that inference folded although
 // a runtime may have to execute them are put back where something uses them.
 func newGraph(r *analyzer.Report, nodes []*analyzer.Node, outputs []*op.Value) *graph {
 	nodes = withFolded(r, nodes)
-	g := graphs.Get().(*graph)
-	g.epoch++ // not 0, which stands for never
+	g := &graph{live: make(map[string]int, 16), epoch: 1} // epoch 0 stands for never
 	g.opset, _ = r.Model.Opset("")
 	args := 0
 	for _, n := range nodes {
@@ -271,13 +243,12 @@ func newGraph(r *analyzer.Report, nodes []*analyzer.Node, outputs []*op.Value) *
 		g.nextID = max(g.nextID, v.ID+1)
 	}
 	g.firstOwn, g.fileNodes = g.nextID, len(nodes)
-	g.tensors = zeroed(g.tensors, g.nextID)
-	g.nodes = slices.Grow(g.nodes[:0], len(nodes)+len(nodes)/2)
-	g.nodeSlab = zeroed(g.nodeSlab, 2*len(nodes))[:0]
-	g.tensorSlab = zeroed(g.tensorSlab, args+args/2)[:0]
-	g.list = zeroed(g.list, 3*args)[:0]
-	g.useSlab = zeroed(g.useSlab, 2*args)
-	g.useUsed = g.useSlab
+	g.tensors = make([]*tensor, g.nextID)
+	g.nodes = make([]*gnode, 0, len(nodes)+len(nodes)/2)
+	g.nodeSlab = make([]gnode, 0, len(nodes))
+	g.tensorSlab = make([]tensor, 0, args*3/4)
+	g.list = make([]*tensor, 0, 2*args)
+	g.useSlab = make([]use, args+args/2)
 	src := make([]*analyzer.Node, len(nodes))
 	copy(src, nodes)
 	for i, n := range nodes {

@@ -212,5 +212,4 @@ func (p *Plan) lowerGraph(levels []level, launches func(*gnode) bool, nodes []*a
 		}
 	}
 	p.Free = append(p.Free, g.free...)
-	g.release()
 }

@@ -25,6 +25,9 @@ const (
 // PowerReason says in a line what the power of a datasheet device rests on.
 const PowerReason = "of the span from idle to limit, 30 % is drawn by being active, 85 % by arithmetic at peak, 45 % by memory traffic at peak, and a byte from a cache costs 6 % of one from memory; estimates, standard deviation 20 %"
 
+// NoPower says why a prediction has no energy, and what gives it one.
+const NoPower = "the device states no power; calibrate --idle-power 10W --max-power 65W takes the data sheet's where no energy counter can be read"
+
 // powerModel turns time, operations and bytes into joules. Watts are those of what Power in the device file covers.
 type powerModel struct {
 	known      bool

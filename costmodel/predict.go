@@ -204,7 +204,7 @@ func (p *Predictor) diagnose() {
 		p.note(CodePrecision, "the model is not quantised: products, pooling, movement and plain arithmetic are counted in int8, normalisation and special functions in fp32, and the conversions between them not at all")
 	}
 	if !p.power.known {
-		p.note(CodeNoPower, fmt.Sprintf("device %s states no idle or limit power; energy is unknown", p.Device.Name))
+		p.note(CodeNoPower, "energy is unknown: "+NoPower)
 	}
 }
 

@@ -362,3 +362,38 @@ func singleChain(t *testing.T, nodes ...*onnx.Node) *onnx.Model {
 	return &onnx.Model{IRVersion: 8, Opsets: []onnx.OpsetID{{Version: 17}}, Graph: &onnx.Graph{Name: "chain", Nodes: nodes,
 		Inputs: []onnx.ValueInfo{{Name: "x", Type: shape()}}, Outputs: []onnx.ValueInfo{{Name: "y", Type: shape()}}}}
 }
+
+// TestPredictorsSideBySide: a predictor says the same whatever is compiled after it. Kernels of the CPU runtime keep the
+// nodes of its optimised graph, which memory is predicted from.
+func TestPredictorsSideBySide(t *testing.T) {
+	d := device(t, "cpu-generic")
+	compile := func(name string) *Predictor {
+		p, err := Compile(context.Background(), zooReport(t, name), d, Options{Runtime: ORTCPU})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	names := []string{"vit_b_16", "mobilenet-v2", "densenet121", "squeezenet1_1", "enet"}
+	alone := map[string]*Prediction{}
+	for _, n := range names {
+		p, err := compile(n).At(8, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		alone[n] = p
+	}
+	var together []*Predictor
+	for _, n := range names {
+		together = append(together, compile(n))
+	}
+	for i, n := range names {
+		p, err := together[i].At(8, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(alone[n], p); diff != "" {
+			t.Errorf("%s beside others (-alone +together):\n%s", n, diff)
+		}
+	}
+}

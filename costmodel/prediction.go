@@ -51,6 +51,7 @@ type Prediction struct {
 	Kernels         []KernelPrediction    `json:"kernels"`
 	Provenance      specs.Kind            `json:"provenance"`
 	PowerProvenance specs.Kind            `json:"power_provenance"`
+	PowerCovers     specs.PowerScope      `json:"power_covers,omitempty"` // what joules and watts are of; "" where the device does not say
 	Diagnostics     []analyzer.Diagnostic `json:"diagnostics"`
 }
 
@@ -133,7 +134,7 @@ func (p *Predictor) At(batch int64, dims dim.Env) (*Prediction, error) {
 		return nil, err
 	}
 	out := &Prediction{Device: p.Device.Name, Runtime: p.Runtime, Precision: p.Precision, Threads: p.Threads, Batch: n, Dims: env,
-		IntervalLevel: IntervalLevel, Provenance: specs.Datasheet, PowerProvenance: specs.Datasheet}
+		IntervalLevel: IntervalLevel, Provenance: specs.Datasheet, PowerProvenance: specs.Datasheet, PowerCovers: p.Device.Power.Covers}
 	if p.fit != nil {
 		out.Provenance = specs.Calibrated
 	}

@@ -16,7 +16,7 @@ func MemoryBatch(d *Dataset, s Style) *Figure {
 	lo, hi := logRange(d.seriesValues(series), 0.03)
 	logAxis(&p.Y, lo, hi, number)
 	p.Add(dottedGrid(f.style))
-	drawn, miss := f.lines(p, d, series, noMemory)
+	drawn, miss := f.lines(p, d, series, d.noMemory())
 	f.Panels = []Panel{{Plot: p, Right: f.nameRoom(d), Top: 4}}
 	if v := drawn[Published]; len(v) > 0 {
 		least := math.Inf(1)
@@ -62,7 +62,7 @@ func MemoryParams(d *Dataset, s Style) *Figure {
 	for _, r := range d.rows() {
 		r.each(func(n *Network) {
 			if !finite(x(n)) || !finite(y(n)) {
-				miss.add(noMemory, n.Name)
+				miss.add(d.noMemory(), n.Name)
 				return
 			}
 			m := &blob{x: x(n), y: y(n), fixed: 4.5, fill: looks[n].mark, edge: f.style.Theme.Background, width: 0.6, hollow: d.hollow(n)}

@@ -25,7 +25,7 @@ func Top1Ops(d *Dataset, s Style) *Figure {
 	p.Y.Tick.Marker = steps(p.Y.Min, p.Y.Max, 5)
 	p.Add(dashedGrid(f.style))
 	b := bubbles{x: func(n *Network) float64 { return n.GOps }, y: func(n *Network) float64 { return n.Top1Percent },
-		size: func(n *Network) float64 { return n.MParams }, share: paperShare, missX: "No operations are known", missY: noAccuracy, rail: true}
+		size: func(n *Network) float64 { return n.MParams }, share: paperShare, missX: noOperations, missY: noAccuracy, rail: true}
 	legend := &paperLegend{f.style, paperShare}
 	p.Add(legend)
 	miss := b.draw(f, p, d, 4, nil, legend.box)
@@ -94,7 +94,7 @@ func OpsTime(d *Dataset, s Style) *Figure {
 			lines = append(lines, line.pts)
 			f.Findings = append(f.Findings, fmt.Sprintf("%s, %s: %s G-Ops per ms, intercept %.1f G-Ops, R² %.3f over %d networks.", panelTitle(b), o, three(l.Slope), l.Intercept, l.R2, l.N))
 		}
-		m := bubbles{x: time, y: ops, size: func(n *Network) float64 { return n.MParams }, share: panelShare, missX: fmt.Sprintf("No time at batch %d", b), missY: noTime, paths: lines}.
+		m := bubbles{x: time, y: ops, size: func(n *Network) float64 { return n.MParams }, share: panelShare, missX: fmt.Sprintf("No time at batch %d", b), missY: noOperations, paths: lines}.
 			draw(f, p, d, 0, &sizeLegend{sizes: []float64{5, 35, 95, 155}, unit: "M", title: "Parameters"})
 		f.Panels = append(f.Panels, Panel{Plot: p, Title: panelTitle(b), Right: 4})
 		miss.join(m)
@@ -140,7 +140,7 @@ func OpsPower(d *Dataset, s Style) *Figure {
 			f.Findings = append(f.Findings, fmt.Sprintf("%s, %s: %.2f ± %.2f W over %d networks; R² of operations against power %.2f.", panelTitle(b), o, sp.Mean, sp.SD, sp.N, l.R2))
 		}
 		p.Add(dashedGrid(f.style))
-		m := bubbles{x: power, y: ops, size: func(n *Network) float64 { return n.MParams }, share: panelShare, missX: fmt.Sprintf("No power at batch %d", b), missY: "No operations are known"}.
+		m := bubbles{x: power, y: ops, size: func(n *Network) float64 { return n.MParams }, share: panelShare, missX: fmt.Sprintf("No power at batch %d", b), missY: noOperations}.
 			draw(f, p, d, 0, &sizeLegend{sizes: []float64{5, 35, 95, 155}, unit: "M", title: "Parameters"})
 		f.Panels = append(f.Panels, Panel{Plot: p, Title: panelTitle(b), Right: 4})
 		miss.join(m)

@@ -71,17 +71,17 @@ func (f *Figure) boundFindings(d *Dataset, o Origin, batch int, l Line) {
 		ms, acc = append(ms, n.timeAt(batch)), append(acc, n.Top1Percent)
 		power = append(power, n.at(n.PowerW, batch))
 	}
-	s := fmt.Sprintf("%s, %s: top-1 = %.1f - %s·Hz (R² %.3f over %d networks", panelTitle(batch), o, l.Intercept, three(-l.Slope), l.R2, l.N)
+	s := fmt.Sprintf("%s, %s: top-1 = %.1f %s·Hz (R² %.3f over %d networks", panelTitle(batch), o, l.Intercept, added(l.Slope), l.R2, l.N)
 	if names != nil {
 		sort.Strings(names)
 		s += ", without " + strings.Join(names, ", ")
 	}
-	s += fmt.Sprintf("), in time the hyperbola %.1f - %s/t[ms]", l.Intercept, three(-1000*l.Slope))
+	s += fmt.Sprintf("), in time the hyperbola %.1f %s/t[ms]", l.Intercept, added(1000*l.Slope))
 	if straight, ok := FitLine(ms, acc); ok {
 		s += fmt.Sprintf(" where a straight line has R² %.3f", straight.R2)
 	}
 	if all, ok := d.fitOver(o, (func(n *Network) float64 { return n.Hertz(batch) }), func(n *Network) float64 { return n.Top1Percent }); ok && names != nil {
-		s += fmt.Sprintf("; all networks: %.1f - %s·Hz", all.Intercept, three(-all.Slope))
+		s += fmt.Sprintf("; all networks: %.1f %s·Hz", all.Intercept, added(all.Slope))
 	}
 	f.Findings = append(f.Findings, s+".")
 	if sp := SpreadOf(power); sp.N > 0 && l.Slope < 0 {
@@ -147,4 +147,12 @@ func median(v []float64) float64 {
 	s := append([]float64(nil), v...)
 	sort.Float64s(s)
 	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
+}
+
+// added writes a term of a sum with its sign.
+func added(v float64) string {
+	if v < 0 {
+		return "- " + three(-v)
+	}
+	return "+ " + three(v)
 }

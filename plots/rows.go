@@ -166,8 +166,18 @@ func (m *missing) notes() []string {
 
 // The reasons why a point is not drawn.
 const (
-	noAccuracy = "No accuracy is known (--accuracy FILE gives it)"
-	noPower    = "No power is known"
-	noMemory   = "No memory use was published"
-	noTime     = "No time is known"
+	noAccuracy   = "No accuracy is known (--accuracy FILE gives it)"
+	noOperations = "No operations are known"
+	noPower      = "No power is known"
+	noTime       = "No time is known"
 )
+
+// noMemory is the reason of figures of memory.
+func (d *Dataset) noMemory() string {
+	for _, n := range d.Networks {
+		if n.Origin == Published {
+			return "No memory use was published"
+		}
+	}
+	return "No memory use is known"
+}

@@ -131,6 +131,9 @@ type Power struct {
 	IdleW *Figure `spec:"idle_w,flow" unit:"watts" range:">=0"`
 	// LimitW is the sustained limit of the board, module or package.
 	LimitW *Figure `spec:"limit_w,flow" unit:"watts" range:">0"`
+	// Covers says what these figures and the fits of power are of; "" where the
+	// sources do not say.
+	Covers PowerScope `spec:"covers"`
 }
 
 // PeakRate gives the dense rate of contractions in a format: from Peak, else

@@ -90,3 +90,16 @@ const (
 )
 
 func (Scope) allowed() []string { return []string{"unit", "device"} }
+
+// PowerScope is what watts and joules are of. One is never presented as another.
+type PowerScope string
+
+// The scopes, from the supply inwards.
+const (
+	ScopeSystem      PowerScope = "system"       // at the wall or the battery
+	ScopeBoard       PowerScope = "board"        // a card or single-board computer
+	ScopePackage     PowerScope = "package"      // all processor packages
+	ScopePackageDRAM PowerScope = "package+dram" // and the memory attached to them
+)
+
+func (PowerScope) allowed() []string { return []string{"system", "board", "package", "package+dram"} }

@@ -28,6 +28,8 @@ type calibrateOptions struct {
 	length  time.Duration
 	name    string
 	plot    string
+	idle    string
+	maximum string
 	output  string
 }
 
@@ -40,6 +42,9 @@ func newCalibrate(s streams) *cobra.Command {
 copies and power states (--backend cuda), fit what each kernel costs, and write a device profile that 'predict --device'
 takes. No network is part of it. --for is the time for the GPU, or for each number of threads.
 
+Power comes from the sensors of the GPU, or from the energy counters of the processor's package (RAPL, on Linux, where the
+user may read them). Where there are none, --idle-power and --max-power write what the data sheet states, labelled so.
+
 --samples keeps what was measured, in the format of Go benchmarks (benchstat compares two of them); --from fits a kept
 file again, on any machine. Interrupting keeps what has been measured.
 
@@ -48,6 +53,7 @@ compute under the roofs of the machine, and in fit-power.svg the power states of
 		Example: `  onnxcost calibrate --backend ort -o here.yaml
   onnxcost calibrate --backend ort --threads 1,4 --samples here.txt -o here.yaml
   onnxcost calibrate --backend cuda --samples gpu.txt -o gpu.yaml
+  onnxcost calibrate --backend ort --idle-power 10W --max-power 65W -o here.yaml
   onnxcost calibrate --from here.txt -o here.yaml --plot fit.svg`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -66,6 +72,8 @@ compute under the roofs of the machine, and in fit-power.svg the power states of
 	f.DurationVar(&o.length, "for", 60*time.Second, "time to measure, loading included")
 	f.StringVar(&o.name, "name", "", "name of the device (default: the profile's file name)")
 	f.StringVar(&o.plot, "plot", "", "draw the fit: `FILE.png`, .svg or .pdf, and beside it FILE-roofline and FILE-power")
+	f.StringVar(&o.idle, "idle-power", "", "idle power as the data sheet states it, `10W`, where none is measured")
+	f.StringVar(&o.maximum, "max-power", "", "sustained limit as the data sheet states it, `65W`, where none is measured")
 	f.StringVarP(&o.output, "output", "o", "", "the profile, `FILE.yaml`")
 	return c
 }
@@ -95,6 +103,10 @@ func runCalibrate(ctx context.Context, s streams, o calibrateOptions) error {
 	if err != nil {
 		return err
 	}
+	stated, err := o.statedPower()
+	if err != nil {
+		return err
+	}
 	var samples *calibrate.Samples
 	var stopped error
 	switch {
@@ -118,6 +130,7 @@ func runCalibrate(ctx context.Context, s streams, o calibrateOptions) error {
 	if err != nil {
 		return &codedError{exitInput, errors.Join(fmt.Errorf("the samples give no profile: %w", err), stopped)}
 	}
+	stated.complete(s, d)
 	data, err := specs.MarshalDevice(d)
 	if err != nil {
 		return err
@@ -135,6 +148,11 @@ func runCalibrate(ctx context.Context, s streams, o calibrateOptions) error {
 	}
 	for i := 0; !gpu && i < len(d.Fits); i++ {
 		f := &d.Fits[i]
+		if f.Measure == specs.MeasurePower {
+			fmt.Fprintf(s.err, "%s: power of the %s, %d microbenchmarks, fitted to %s above idle; set apart: %s\n",
+				threadCount(f.Threads), scopeText(string(d.Power.Covers)), f.Samples.Count, percent(f.Score.MAPE, 1), percent(f.Score.HeldOutMAPE, 1))
+			continue
+		}
 		fmt.Fprintf(s.err, "%s: %d microbenchmarks, fitted to %s; of those set apart, half are within %s and %s within 10 %%\n",
 			threadCount(f.Threads), f.Samples.Count, percent(f.Score.MAPE, 1), percent(f.Residuals.Quantile(0.75)-f.Residuals.Quantile(0.25), 2), percent(f.Score.Within10, 1))
 	}
@@ -153,9 +171,10 @@ func (o *calibrateOptions) gather(ctx context.Context, s streams, threads []int6
 	if err != nil {
 		return nil, nil, err
 	}
+	counters := o.counters(s)
 	for _, t := range threads {
 		got, notes, err := calibrate.GatherORT(ctx, lib, calibrate.SweepOptions{Threads: int(t), Seed: o.seed, For: o.length, Provider: o.provider,
-			Date: time.Now().Format(time.DateOnly), Progress: progressLine(s.err, threadCount(int(t)))})
+			Date: time.Now().Format(time.DateOnly), RAPL: counters, Progress: progressLine(s.err, threadCount(int(t)))})
 		for _, n := range notes {
 			fmt.Fprintf(s.err, "onnxcost: %s\n", n)
 		}

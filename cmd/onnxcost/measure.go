@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxcost/onnxcost/calibrate"
+	"github.com/onnxcost/onnxcost/specs"
 )
 
 type measureOptions struct {
@@ -32,7 +35,10 @@ func newMeasure(s streams) *cobra.Command {
 		Short: "Run models on this machine and say how long they take",
 		Long: `Run models and report the median time of one inference with its spread. Several models take turns in random order, so
 that drift hits all alike. Inputs are random numbers of the right type and shape unless --inputs gives them. A model
-that does not run is reported and does not stop the others.`,
+that does not run is reported and does not stop the others.
+
+Where the energy counters of the processor can be read (RAPL, on Linux), rows also have the energy of one inference, of the
+whole package and above idle, and the mean power; where they cannot, a line says why.`,
 		Example: `  onnxcost measure model.onnx --backend ort
   onnxcost measure zoo:resnet18 zoo:squeezenet1_1 --batch 1,8 --threads 2`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -57,17 +63,55 @@ that does not run is reported and does not stop the others.`,
 
 // measurement is one row of the measure command. Times are seconds.
 type measurement struct {
-	Model    string   `json:"model"`
-	Batch    int64    `json:"batch"`
-	Threads  int      `json:"threads"`
-	MedianS  float64  `json:"median_s"`
-	P10S     float64  `json:"p10_s"`
-	P90S     float64  `json:"p90_s"`
-	Runs     int      `json:"runs"`
-	BestS    float64  `json:"best_s"`    // lowest median of a burst
-	LowS     float64  `json:"ci95_lo_s"` // of the median
-	HighS    float64  `json:"ci95_hi_s"`
+	Model   string  `json:"model"`
+	Batch   int64   `json:"batch"`
+	Threads int     `json:"threads"`
+	MedianS float64 `json:"median_s"`
+	P10S    float64 `json:"p10_s"`
+	P90S    float64 `json:"p90_s"`
+	Runs    int     `json:"runs"`
+	BestS   float64 `json:"best_s"`    // lowest median of a burst
+	LowS    float64 `json:"ci95_lo_s"` // of the median
+	HighS   float64 `json:"ci95_hi_s"`
+	measuredEnergy
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// measuredEnergy is what RAPL showed; all fields are nil, and no keys, where it could not be read. Joules are of one
+// inference of the batch.
+type measuredEnergy struct {
+	EnergyJ    *float64 `json:"energy_j,omitempty"`     // idle power included
+	NetEnergyJ *float64 `json:"net_energy_j,omitempty"` // above idle
+	PowerW     *float64 `json:"power_w,omitempty"`      // idle power included
+	NetPowerW  *float64 `json:"net_power_w,omitempty"`
+	Covers     string   `json:"power_covers,omitempty"`
+}
+
+func newMeasuredEnergy(e *calibrate.Energy, of specs.PowerScope) measuredEnergy {
+	if e == nil {
+		return measuredEnergy{}
+	}
+	return measuredEnergy{&e.Joules, &e.NetJoules, &e.Watts, &e.NetWatts, string(of)}
+}
+
+// energyColumns are the names in CSV of what cells gives.
+var energyColumns = []string{"energy_j", "net_energy_j", "power_w", "net_power_w"}
+
+func (m *measuredEnergy) cells() []string {
+	var out []string
+	for _, v := range []*float64{m.EnergyJ, m.NetEnergyJ, m.PowerW, m.NetPowerW} {
+		text := ""
+		if v != nil {
+			text = strconv.FormatFloat(*v, 'g', 6, 64)
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// withEnergy reports whether any row has energy: only then there are columns for it.
+func withEnergy(rows []measurement) bool {
+	return slices.ContainsFunc(rows, func(r measurement) bool { return r.EnergyJ != nil })
 }
 
 func runMeasure(ctx context.Context, s streams, o measureOptions, args []string) error {
@@ -104,14 +148,26 @@ func measureModels(ctx context.Context, s streams, m *modelFlags, b *backendFlag
 		return nil, 0, err
 	}
 	jobs, worst := loadJobs(s, args, m)
+	rules := calibrate.DefaultRules(length, b.seed)
+	rules.RAPL = b.counters(s)
 	got, err := calibrate.MeasureORT(ctx, lib, jobs, calibrate.MeasureOptions{Threads: threads, Batches: batches,
-		Rules: calibrate.DefaultRules(length, b.seed), Provider: b.provider, Progress: progressLine(s.err, "measure")})
+		Rules: rules, Provider: b.provider, Progress: progressLine(s.err, "measure")})
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return nil, 0, err
 	}
 	if err != nil {
 		fmt.Fprintln(s.err, "onnxcost: interrupted; what follows had been measured")
 		worst = max(worst, exitMisuse)
+	}
+	var scope specs.PowerScope
+	if r := rules.RAPL; r != nil {
+		scope = r.Covers()
+		for _, n := range r.Notes() {
+			fmt.Fprintf(s.err, "onnxcost: %s\n", n)
+		}
+		if err := r.Err(); err != nil {
+			fmt.Fprintf(s.err, "onnxcost: energy is unavailable: %v\n", err)
+		}
 	}
 	var rows []measurement
 	for _, x := range got {
@@ -124,7 +180,8 @@ func measureModels(ctx context.Context, s streams, m *modelFlags, b *backendFlag
 			continue
 		}
 		rows = append(rows, measurement{Model: x.Model, Batch: x.Batch, Threads: x.Threads, MedianS: x.Median, P10S: x.P10, P90S: x.P90,
-			Runs: x.Runs, BestS: x.Best, LowS: x.Lo, HighS: x.Hi, Warnings: x.Warnings})
+			Runs: x.Runs, BestS: x.Best, LowS: x.Lo, HighS: x.Hi, Warnings: x.Warnings,
+			measuredEnergy: newMeasuredEnergy(x.Energy, scope)})
 	}
 	return rows, worst, nil
 }
@@ -150,17 +207,41 @@ func renderMeasurements(s streams, form string, rows []measurement) error {
 		return nil
 	case "csv":
 		var cells [][]string
+		header := []string{"model", "batch", "measured_s", "threads", "p10_s", "p90_s", "best_s", "runs"}
+		energy := withEnergy(rows)
+		if energy {
+			header = append(header, energyColumns...)
+		}
 		for _, r := range rows {
 			num := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
 			cells = append(cells, []string{r.Model, strconv.FormatInt(r.Batch, 10), num(r.MedianS), strconv.Itoa(r.Threads), num(r.P10S),
 				num(r.P90S), num(r.BestS), strconv.Itoa(r.Runs)})
+			if energy {
+				cells[len(cells)-1] = append(cells[len(cells)-1], r.cells()...)
+			}
 		}
-		return writeCSV(s.out, []string{"model", "batch", "measured_s", "threads", "p10_s", "p90_s", "best_s", "runs"}, cells)
+		for _, r := range rows { // CSV has no place for them
+			warnOf(s.err, "onnxcost: ", r.Model, r.Batch, r.Warnings)
+		}
+		return writeCSV(s.out, header, cells)
 	}
 	g := grid{columns: []column{{"model", false, 40}, {"batch", true, 0}, {"threads", true, 0}, {"median", true, 0}, {"p10", true, 0},
 		{"p90", true, 0}, {"runs", true, 0}}}
+	energy := withEnergy(rows)
+	if energy {
+		g.columns = append(g.columns, column{"energy", true, 0}, column{"above idle", true, 0}, column{"power", true, 0})
+	}
+	of := ""
 	for _, r := range rows {
-		g.add(r.Model, fmt.Sprint(r.Batch), fmt.Sprint(r.Threads), durationText(r.MedianS), durationText(r.P10S), durationText(r.P90S), fmt.Sprint(r.Runs))
+		cells := []string{r.Model, fmt.Sprint(r.Batch), fmt.Sprint(r.Threads), durationText(r.MedianS), durationText(r.P10S), durationText(r.P90S), fmt.Sprint(r.Runs)}
+		switch {
+		case r.EnergyJ != nil:
+			cells = append(cells, scale(*r.EnergyJ, "J"), scale(*r.NetEnergyJ, "J"), scale(*r.PowerW, "W"))
+			of = r.Covers
+		case energy:
+			cells = append(cells, "", "", "")
+		}
+		g.add(cells...)
 	}
 	if form == "markdown" {
 		return g.markdown(s.out)
@@ -168,10 +249,18 @@ func renderMeasurements(s streams, form string, rows []measurement) error {
 	if err := g.render(s.out); err != nil {
 		return err
 	}
+	if energy {
+		fmt.Fprintf(s.out, "energy and power: of the %s by RAPL, over whole bursts\n", scopeText(of))
+	}
 	for _, r := range rows {
-		for _, w := range r.Warnings {
-			fmt.Fprintf(s.out, "%s, batch %d: %s\n", r.Model, r.Batch, w)
-		}
+		warnOf(s.out, "", r.Model, r.Batch, r.Warnings)
 	}
 	return nil
+}
+
+// warnOf says what is wrong with a measurement.
+func warnOf(w io.Writer, prefix, model string, batch int64, warnings []string) {
+	for _, text := range warnings {
+		fmt.Fprintf(w, "%s%s, batch %d: %s\n", prefix, model, batch, text)
+	}
 }

@@ -58,6 +58,20 @@ func (f *backendFlags) open() (*ort.Library, error) {
 	return lib, nil
 }
 
+// counters opens the energy counters; where there are none, it says why in a line, and what is measured has no energy.
+func (f *backendFlags) counters(s streams) *calibrate.RAPL {
+	if f.provider != "cpu" {
+		fmt.Fprintf(s.err, "onnxcost: energy is unavailable: RAPL counts the processor's package, not what provider %s runs on\n", f.provider)
+		return nil
+	}
+	r, err := calibrate.OpenRAPL()
+	if err != nil {
+		fmt.Fprintf(s.err, "onnxcost: energy is unavailable: %v\n", err)
+		return nil
+	}
+	return r
+}
+
 // parseCounts reads "1,2,4".
 func parseCounts(flag, text string) ([]int64, error) {
 	if text == "" {

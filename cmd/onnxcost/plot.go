@@ -52,6 +52,7 @@ predicted. What is missing is said on the figure. 'onnxcost plot --list' describ
 		Example: `  onnxcost plot all --dir figures
   onnxcost plot top1-ops my.onnx --accuracy accuracy.csv --format svg
   onnxcost plot roofline layers memory zoo:resnet50 --device rtx-4090 --theme dark
+  onnxcost plot all --source measured --measured measured.csv --dir figures
   onnxcost plot pareto zoo:all --device jetson-tx1 --accuracy accuracy.csv --column top1`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runPlot(cmd.Context(), s, o, args) },
 	}
@@ -68,7 +69,7 @@ predicted. What is missing is said on the figure. 'onnxcost plot --list' describ
 	f.StringVar(&o.accuracy, "accuracy", "", "CSV `FILE` with a column model and others such as top1, in percent")
 	f.StringVar(&o.column, "column", "top1", "the column of --accuracy that pareto draws")
 	f.StringVar(&o.cost, "cost", "energy", "what pareto draws it against: "+strings.Join(plotCosts, ", "))
-	f.StringVar(&o.measured, "measured", "", "CSV `FILE` of measurements: model,batch,measured_s and optionally power_w,memory_bytes,predicted_s,group")
+	f.StringVar(&o.measured, "measured", "", "CSV `FILE` of measurements: model,batch,measured_s and optionally net_power_w (or power_w, above idle),memory_bytes,predicted_s,group")
 	f.StringVar(&o.theme, "theme", "light", "light or dark")
 	f.StringVar(&o.palette, "palette", "paper", "colours: paper (as published) or safe (for colour-blind readers)")
 	f.StringVar(&o.size, "size", "", "`WxH` in pixels of 1/96 inch; PNG files have two dots to a pixel")

@@ -157,7 +157,10 @@ func (r *plotRun) dataset(ctx context.Context) (*plots.Dataset, error) {
 	case "paper":
 		d = plots.PaperDataset()
 	case "measured":
-		d = r.measuredDataset()
+		var err error
+		if d, err = r.measuredDataset(ctx); err != nil {
+			return nil, err
+		}
 	default:
 		model, err := plots.PredictPaper(ctx, r.device, r.cost)
 		if err != nil {

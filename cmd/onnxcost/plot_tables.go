@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -156,6 +157,10 @@ func readMeasurements(file string) ([]timedRow, error) {
 	if err != nil {
 		return nil, err
 	}
+	power := "power_w"
+	if slices.Contains(t.header, "net_power_w") { // of measure and validate, whose power_w holds the idle power
+		power = "net_power_w"
+	}
 	var out []timedRow
 	for _, r := range t.rows {
 		m := timedRow{model: t.text(r, "model"), group: t.text(r, "group"), batch: 1}
@@ -163,7 +168,7 @@ func readMeasurements(file string) ([]timedRow, error) {
 		for _, c := range []struct {
 			to   *float64
 			name string
-		}{{&m.seconds, "measured_s"}, {&m.predicted, "predicted_s"}, {&m.powerW, "power_w"}, {&m.memoryBytes, "memory_bytes"}, {&batch, "batch"}} {
+		}{{&m.seconds, "measured_s"}, {&m.predicted, "predicted_s"}, {&m.powerW, power}, {&m.memoryBytes, "memory_bytes"}, {&batch, "batch"}} {
 			if *c.to, err = t.number(r, c.name); err != nil {
 				return nil, err
 			}
@@ -186,8 +191,9 @@ func readMeasurements(file string) ([]timedRow, error) {
 }
 
 // measuredDataset gathers the measurements by model, with the published accuracy, operations and parameters for networks
-// of the paper. power_w is net of idle power, as in the paper.
-func (r *plotRun) measuredDataset() *plots.Dataset {
+// of the paper, and counted operations and parameters for others of the zoo and for the models among the arguments.
+// Power is net of idle power, as in the paper.
+func (r *plotRun) measuredDataset(ctx context.Context) (*plots.Dataset, error) {
 	d := &plots.Dataset{Device: filepath.Base(r.o.measured)}
 	index := map[string]*plots.Network{}
 	for _, m := range r.measured {
@@ -200,6 +206,8 @@ func (r *plotRun) measuredDataset() *plots.Dataset {
 				if math.IsNaN(n.Top1Percent) {
 					n.Top1Percent = p.Top1Percent
 				}
+			} else if err := r.count(ctx, n, m.model); err != nil {
+				return nil, err
 			}
 			index[key] = n
 			d.Networks = append(d.Networks, n)
@@ -213,7 +221,32 @@ func (r *plotRun) measuredDataset() *plots.Dataset {
 		n.PowerW = slices.Insert(n.PowerW, at, m.powerW)
 		n.MemoryMB = slices.Insert(n.MemoryMB, at, m.memoryBytes/1e6)
 	}
-	return d
+	return d, nil
+}
+
+// count gives a measured network its operations and parameters, where its model is at hand.
+func (r *plotRun) count(ctx context.Context, n *plots.Network, model string) error {
+	var sub *plots.Subject
+	for i, arg := range r.args {
+		if modelKey(arg) == modelKey(model) {
+			sub = r.subjects[i]
+		}
+	}
+	if sub == nil && strings.HasPrefix(model, "zoo:") {
+		var err error
+		if sub, err = r.loadSubject(ctx, model); err != nil {
+			return err
+		}
+	}
+	if sub == nil {
+		return nil
+	}
+	counted, err := sub.Network(nil)
+	if err != nil {
+		return err
+	}
+	n.GOps, n.MParams = counted.GOps, counted.MParams
+	return nil
 }
 
 // pairs are the charts of predictions against measurements. Rows without predicted_s are predicted here, for which their

@@ -99,6 +99,17 @@ func setting(p *costmodel.Prediction) string {
 	return strings.Join(append(parts, fmt.Sprintf("batch %d", p.Batch), string(p.Provenance)), ", ")
 }
 
+// powerOf says where the power comes from and what it is of.
+func powerOf(p *costmodel.Prediction) string {
+	if p.PowerCovers == "" {
+		return string(p.PowerProvenance)
+	}
+	return string(p.PowerProvenance) + ", of the " + scopeText(string(p.PowerCovers))
+}
+
+// scopeText writes package+dram for people.
+func scopeText(scope string) string { return strings.ReplaceAll(scope, "+", " and ") }
+
 // span prints an interval with its level.
 func span(low, high, level float64, unit string) string {
 	return fmt.Sprintf("%.0f %%: %s to %s", 100*level, scale(low, unit), scale(high, unit))
@@ -118,7 +129,7 @@ func renderPrediction(s streams, o *predictOptions, x predicted) error {
 	if p.EnergyJ.Known() {
 		g.add("energy", optional(p.EnergyJ, "J"), span(float64(p.EnergyLowJ), float64(p.EnergyHighJ), p.IntervalLevel, "J"))
 		g.add("per million samples", optional(p.EnergyPerMillion(), "J"), fmt.Sprintf("%.3g kWh", float64(p.EnergyPerMillion())/3.6e6))
-		g.add("power", optional(p.PowerW, "W"), fmt.Sprintf("idle %s included (%s)", optional(p.IdleW, "W"), p.PowerProvenance))
+		g.add("power", optional(p.PowerW, "W"), fmt.Sprintf("idle %s included (%s)", optional(p.IdleW, "W"), powerOf(p)))
 	} else {
 		g.add("energy", "unknown", "the device states no power")
 	}

@@ -30,6 +30,7 @@ type validateOptions struct {
 	maxMAPE   string
 	memory    bool
 	by        string
+	plot      string
 	output    string
 }
 
@@ -49,10 +50,10 @@ measurements inside the predicted interval. Two baselines are judged on the same
 
 Measured here, a time is the lowest median of a model's bursts: other processes only ever add time. --measured reads a
 CSV with the columns model,batch,measured_s and, if wanted, threads; a model of the file is a MODEL of the command line
-with that name, or a MODEL itself.`,
+with that name, or a MODEL itself. --plot draws predicted against measured times.`,
 		Example: `  onnxcost validate zoo:resnet18 zoo:squeezenet1_1 --device here.yaml --backend ort
   onnxcost validate zoo:all --device here.yaml --backend ort --batch 1,8 --max-mape 10%
-  onnxcost validate --measured times.csv --device jetson-tx1
+  onnxcost validate --measured times.csv --device jetson-tx1 --plot validate.png
   onnxcost validate zoo:all --memory --backend ort --batch 1,8`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runValidate(cmd.Context(), s, o, args) },
 	}
@@ -69,6 +70,7 @@ with that name, or a MODEL itself.`,
 	f.StringVar(&o.maxMAPE, "max-mape", "", "exit 1 where the mean absolute error is above `SHARE`, such as 10%")
 	f.BoolVar(&o.memory, "memory", false, "compare memory instead of time: the peak of what ONNX Runtime's nodes ask for")
 	f.StringVar(&o.by, "by", "total", "rows: "+strings.Join(validateBy, ", ")+"; kernel asks the runtime's profiler")
+	f.StringVar(&o.plot, "plot", "", "draw predicted against measured times to `FILE.png|svg|pdf`")
 	f.StringVarP(&o.output, "output", "o", "table", strings.Join(validateOutputs, ", "))
 	completeWords(c, "device", specs.DeviceNames())
 	completeWords(c, "runtime", runtimeNames())
@@ -92,7 +94,12 @@ type validateRow struct {
 	Inside    bool           `json:"inside"`
 	Baselines baselineErrors `json:"baselines"`
 	Kernels   []validateKind `json:"kernels,omitempty"`
-	Warnings  []string       `json:"warnings,omitempty"`
+	measuredEnergy
+	PredictJ *float64 `json:"predicted_energy_j,omitempty"` // where the energy was measured and is of the same scope
+	Warnings []string `json:"warnings,omitempty"`
+
+	runtime   costmodel.Runtime
+	precision specs.DType
 }
 
 // baselineErrors are what simpler models say of the row.
@@ -129,6 +136,9 @@ func (o *validateOptions) check(args []string) (*specs.Device, costmodel.Options
 		return fail(misuse("validate: --by kernel needs --backend: a file says nothing of kernels"))
 	case o.measured == "" && len(args) == 0:
 		return fail(misuse("validate: no model; give a path, - for stdin, or zoo:NAME"))
+	}
+	if _, err := o.plotFormat(); err != nil {
+		return fail(err)
 	}
 	opt := costmodel.Options{Threads: o.threads, NoKernels: o.by != "kernel"}
 	if o.precision != "" {
@@ -183,7 +193,8 @@ func runValidate(ctx context.Context, s streams, o validateOptions, args []strin
 	if err != nil {
 		return err
 	}
-	rows, code := predictRows(ctx, s, o, d, opt, truth, args)
+	// What had been measured before an interruption is judged all the same.
+	rows, code := predictRows(context.WithoutCancel(ctx), s, o, d, opt, truth, args)
 	worst = max(worst, code)
 	if o.by == "kernel" {
 		code, err := measureKernels(ctx, s, o, rows)
@@ -197,6 +208,9 @@ func runValidate(ctx context.Context, s streams, o validateOptions, args []strin
 		return &codedError{max(worst, exitInput), err}
 	}
 	if err := renderValidation(s, o, rows, judged); err != nil {
+		return err
+	}
+	if err := o.drawPairs(d, rows); err != nil {
 		return err
 	}
 	if limit > 0 && judged.MAPE > limit {
@@ -241,7 +255,11 @@ func predictRows(ctx context.Context, s streams, o validateOptions, d *specs.Dev
 		}
 		row := validateRow{Model: t.Model, Batch: t.Batch, Threads: opt.Threads, MeasuredS: t.MedianS, PredictS: pred.LatencyS,
 			LowS: pred.LatencyLowS, HighS: pred.LatencyHighS, Error: pred.LatencyS/t.MedianS - 1,
-			Baselines: baselineErrors{pred.Baselines.Ops.LatencyS, pred.Baselines.Roofline.LatencyS}, Warnings: t.Warnings}
+			Baselines: baselineErrors{pred.Baselines.Ops.LatencyS, pred.Baselines.Roofline.LatencyS}, Warnings: t.Warnings,
+			measuredEnergy: t.measuredEnergy, runtime: pred.Runtime, precision: pred.Precision}
+		if e := float64(pred.EnergyJ); t.EnergyJ != nil && pred.EnergyJ.Known() && string(pred.PowerCovers) == t.Covers {
+			row.PredictJ = &e
+		}
 		row.Inside = row.LowS <= row.MeasuredS && row.MeasuredS <= row.HighS
 		if d.Class == specs.CPU {
 			row.Threads = t.Threads

@@ -50,8 +50,8 @@ func runValidateMemory(ctx context.Context, s streams, o validateOptions, args [
 		return misuse("validate: no model; give a path, - for stdin, or zoo:NAME")
 	case o.backend == "":
 		return misuse("validate --memory: give --backend ort to measure here")
-	case o.measured != "" || o.by == "kernel":
-		return misuse("validate --memory: --measured and --by kernel are for times")
+	case o.measured != "" || o.by == "kernel" || o.plot != "":
+		return misuse("validate --memory: --measured, --plot and --by kernel are for times")
 	case o.threads < 1:
 		return misuse("--threads %d: want at least 1", o.threads)
 	}

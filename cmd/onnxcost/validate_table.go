@@ -128,12 +128,27 @@ func renderValidation(s streams, o validateOptions, rows []validateRow, v calibr
 	case "csv":
 		var cells [][]string
 		num := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+		header := []string{"model", "batch", "threads", "measured_s", "predicted_s", "predicted_low_s", "predicted_high_s", "error",
+			"ops_s", "roofline_s"}
+		energy := slices.ContainsFunc(rows, func(r validateRow) bool { return r.EnergyJ != nil })
+		if energy {
+			header = append(append(header, energyColumns...), "predicted_energy_j")
+		}
 		for _, r := range rows {
 			cells = append(cells, []string{r.Model, strconv.FormatInt(r.Batch, 10), strconv.Itoa(r.Threads), num(r.MeasuredS), num(r.PredictS),
 				num(r.LowS), num(r.HighS), num(r.Error), num(r.Baselines.OpsS), num(r.Baselines.RooflineS)})
+			if energy {
+				predicted := ""
+				if r.PredictJ != nil {
+					predicted = num(*r.PredictJ)
+				}
+				cells[len(cells)-1] = append(append(cells[len(cells)-1], r.cells()...), predicted)
+			}
 		}
-		return writeCSV(s.out, []string{"model", "batch", "threads", "measured_s", "predicted_s", "predicted_low_s", "predicted_high_s", "error",
-			"ops_s", "roofline_s"}, cells)
+		for _, r := range rows {
+			warnOf(s.err, "onnxcost: ", r.Model, r.Batch, r.Warnings)
+		}
+		return writeCSV(s.out, header, cells)
 	}
 	g := grid{columns: []column{{"model", false, 40}, {"batch", true, 0}, {"measured", true, 0}, {"predicted", true, 0}, {"90 % interval", true, 0},
 		{"error", true, 0}, {"ops", true, 0}, {"roofline", true, 0}}}
@@ -159,9 +174,7 @@ func renderValidation(s streams, o validateOptions, rows []validateRow, v calibr
 	}
 	fmt.Fprintln(s.out)
 	for _, r := range rows {
-		for _, w := range r.Warnings {
-			fmt.Fprintf(s.out, "%s, batch %d: %s\n", r.Model, r.Batch, w)
-		}
+		warnOf(s.out, "", r.Model, r.Batch, r.Warnings)
 	}
 	if o.by == "kernel" {
 		return renderKinds(s, rows)
