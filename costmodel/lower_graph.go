@@ -49,8 +49,6 @@ type graph struct {
 	useSlab    []use // what is left of useUsed
 	useUsed    []use
 	packedSlab []packedTensor
-	orderSlab  []*gnode
-	orderSpare []*gnode
 	srcSlab    []*analyzer.Node
 	shapeSlab  []dim.Dim
 	nextID     int
@@ -62,15 +60,14 @@ type graph struct {
 
 // gnode is a node of a graph under rewriting.
 type gnode struct {
-	index   int // position: nodes of the file first, added ones in the order of their making
-	op      string
-	domain  string
-	key     string // operator with its domain
-	name    string
-	rule    *op.Rule         // of the operator that decides its kind; nil where it has none
-	proto   *onnx.Node       // attributes, unless overridden; nil for added nodes
-	attrs   []onnx.Attribute // override proto's
-	in, out []*tensor        // nil where absent
+	index  int // position: nodes of the file first, added ones in the order of their making
+	op     string
+	domain string
+	key    string // operator with its domain
+	name   string
+	rule   *op.Rule // of the operator that decides its kind; nil where it has none
+	attributes
+	in, out []*tensor // nil where absent
 	// captured are values that bodies of the node take from this graph.
 	captured []*tensor
 
@@ -167,70 +164,11 @@ func (n *gnode) producer(i int) *gnode {
 	return nil
 }
 
-func (n *gnode) attr(name string) *onnx.Attribute {
-	for i := range n.attrs {
-		if n.attrs[i].Name == name {
-			return &n.attrs[i]
-		}
-	}
-	if n.proto != nil {
-		return n.proto.Attr(name)
-	}
-	return nil
-}
-
-func (n *gnode) intAttr(name string, def int64) int64 {
-	if a := n.attr(name); a != nil {
-		return a.I
-	}
-	return def
-}
-
-func (n *gnode) floatAttr(name string, def float32) float32 {
-	if a := n.attr(name); a != nil {
-		return a.F
-	}
-	return def
-}
-
-func (n *gnode) strAttr(name, def string) string {
-	if a := n.attr(name); a != nil {
-		return a.S
-	}
-	return def
-}
-
-// intsAttr returns a list of integers; nil where the attribute is absent.
-func (n *gnode) intsAttr(name string) []int64 {
-	if a := n.attr(name); a != nil {
-		return a.Ints
-	}
-	return nil
-}
-
-func (n *gnode) setAttr(a onnx.Attribute) {
-	for i := range n.attrs {
-		if n.attrs[i].Name == a.Name {
-			n.attrs[i] = a
-			return
-		}
-	}
-	n.attrs = append(n.attrs, a)
-}
-
-func (n *gnode) setInts(name string, v []int64) {
-	n.setAttr(onnx.Attribute{Name: name, Type: onnx.AttrInts, Ints: v})
-}
-
-func (n *gnode) setInt(name string, v int64) {
-	n.setAttr(onnx.Attribute{Name: name, Type: onnx.AttrInt, I: v})
-}
-
-// graphs holds graphs whose work is done, for their slabs: a Plan keeps nothing of them but values and nodes of the
-// report, which have slabs of their own.
+// graphs holds graphs whose work is done, for their slabs. Nothing that outlives the lowering may point to the nodes and
+// tensors in them: a Plan keeps values, sources and attributes, whose memory is never given back.
 var graphs = sync.Pool{New: func() any { return &graph{live: make(map[string]int, 16)} }}
 
-// zeroed is a slice of n zero elements in the memory of s, where that is enough.
+// zeroed is a slice of n zero elements in the memory of s, where that is enough; what lies beyond them is not cleared.
 func zeroed[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n+n/4)[:n]
@@ -245,7 +183,7 @@ func (g *graph) release() {
 	clear(g.live)
 	*g = graph{live: g.live, epoch: g.epoch, stamp: g.stamp, nodes: g.nodes[:0], tensors: g.tensors, stack: g.stack[:0],
 		nodeSlab: g.nodeSlab, tensorSlab: g.tensorSlab, list: g.list, useSlab: g.useUsed, extentStack: g.extentStack[:0],
-		packedSlab: g.packedSlab, orderSlab: g.orderSlab, orderSpare: g.orderSpare}
+		packedSlab: g.packedSlab}
 	graphs.Put(g)
 }
 
@@ -275,7 +213,7 @@ func newGraph(r *analyzer.Report, nodes []*analyzer.Node, outputs []*op.Value) *
 	g.nodes = slices.Grow(g.nodes[:0], len(nodes)+len(nodes)/2)
 	g.nodeSlab = zeroed(g.nodeSlab, 2*len(nodes))[:0]
 	g.tensorSlab = zeroed(g.tensorSlab, args+args/2)[:0]
-	g.list = zeroed(g.list, 3*args)[:0]
+	g.list = slices.Grow(g.list[:0], 3*args)
 	g.useSlab = zeroed(g.useSlab, 2*args)
 	g.useUsed = g.useSlab
 	src := make([]*analyzer.Node, len(nodes))

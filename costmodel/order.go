@@ -56,7 +56,6 @@ func (g *graph) topological() []*gnode {
 		}
 	}
 	g.stack, g.ordered = stack, order
-	g.orderSlab, g.orderSpare = g.orderSpare, order // a pass may still go through the last order
 	return order
 }
 
