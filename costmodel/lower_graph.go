@@ -253,23 +253,8 @@ func newGraph(r *analyzer.Report, nodes []*analyzer.Node, outputs []*op.Value) *
 	return g
 }
 
-// operands is how many first inputs must be there for rewrites to look at a node; 1 for operators not listed.
-var operands = map[string]int{
-	"Add": 2, "Sub": 2, "Mul": 2, "Div": 2, "Pow": 2, "Mod": 2, "Where": 3, "CastLike": 2, "PRelu": 2,
-	"MatMul": 2, "Gemm": 2, "Conv": 2, "ConvTranspose": 2, "BatchNormalization": 5, "LayerNormalization": 2,
-	"MatMulInteger": 2, "QuantizeLinear": 2, "DequantizeLinear": 2, "Gather": 2, "Expand": 2, "Tile": 2, "Range": 3,
-	"LSTM": 3, "GRU": 3, "RNN": 3,
-}
-
-// complete reports whether a node has the inputs that its operator cannot do without, and its first output.
+// complete reports whether a node has its first output, which rewrites look at.
 func complete(n *analyzer.Node) bool {
-	if len(n.Inputs) == 0 { // a generator
-		return len(n.Outputs) > 0
-	}
-	need := max(operands[n.Proto.OpType], 1)
-	if len(n.Inputs) < need || slices.Contains(n.Inputs[:need], nil) {
-		return len(n.Bodies) > 0
-	}
 	return len(n.Bodies) > 0 || len(n.Outputs) > 0 && n.Outputs[0] != nil
 }
 
