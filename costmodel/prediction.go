@@ -155,7 +155,7 @@ func (p *Predictor) At(batch int64, dims dim.Env) (*Prediction, error) {
 func needDims(err error) error {
 	var unbound *dim.UnboundError
 	if errors.As(err, &unbound) && len(unbound.Symbols) > 0 {
-		return &OptionError{fmt.Sprintf("a time needs numbers for the free dimensions %v; give --dim %s=N", unbound.Symbols, unbound.Symbols[0])}
+		return &OptionError{Msg: fmt.Sprintf("a time needs numbers for the free dimensions %v; give --dim %s=N", unbound.Symbols, unbound.Symbols[0]), Err: unbound}
 	}
 	return err
 }
