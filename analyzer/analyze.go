@@ -31,7 +31,7 @@ func Analyze(ctx context.Context, m *onnx.Model, opt Options) (*Report, error) {
 	zero := dim.Env{} // a symbol stands for a positive integer, so a 0 has to be there from the start
 	for name, v := range opt.Dims {
 		if v < 0 {
-			return nil, &OptionError{fmt.Sprintf("dim %s=%d: want at least 0", name, v)}
+			return nil, &OptionError{Msg: fmt.Sprintf("dim %s=%d: want at least 0", name, v)}
 		}
 		if v == 0 {
 			zero[name] = 0
@@ -61,9 +61,15 @@ func Analyze(ctx context.Context, m *onnx.Model, opt Options) (*Report, error) {
 }
 
 // OptionError is an option that does not fit the model.
-type OptionError struct{ Msg string }
+type OptionError struct {
+	Msg string
+	Err error // what it was found by, if anything
+}
 
 func (e *OptionError) Error() string { return e.Msg }
+
+// Unwrap returns what the error was found by: a *dim.UnboundError where dimensions lack a value.
+func (e *OptionError) Unwrap() error { return e.Err }
 
 func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.Env) (*Report, error) {
 	e := &engine{ctx: ctx, model: m, binding: binding, names: map[string]int{}}
@@ -147,13 +153,13 @@ func (e *engine) input(vi *onnx.ValueInfo, opt Options) (*op.Value, error) {
 	}
 	if s, ok := opt.Shapes[vi.Name]; ok {
 		if v.Ranked && len(v.Shape) != len(s) {
-			return nil, &OptionError{fmt.Sprintf("shape of input %q: has rank %d, want %d as the model declares", vi.Name, len(s), len(v.Shape))}
+			return nil, &OptionError{Msg: fmt.Sprintf("shape of input %q: has rank %d, want %d as the model declares", vi.Name, len(s), len(v.Shape))}
 		}
 		v.Kind, v.Ranked, v.Shape = onnx.KindTensor, true, s
 	}
 	if known, ok := opt.Inputs[vi.Name]; ok {
 		if v.Kind != onnx.KindUnknown && (v.Kind != known.Kind || v.DType != known.DType) && known.Kind == onnx.KindTensor {
-			return nil, &OptionError{fmt.Sprintf("value of input %q: is %v, want %v as the model declares", vi.Name, known, v)}
+			return nil, &OptionError{Msg: fmt.Sprintf("value of input %q: is %v, want %v as the model declares", vi.Name, known, v)}
 		}
 		elem := v.Elem
 		v.SetType(known)
@@ -177,7 +183,7 @@ func checkInputNames(in []*op.Value, opt Options) error {
 			for i, v := range in {
 				list[i] = fmt.Sprintf("%q", v.Name)
 			}
-			return &OptionError{fmt.Sprintf("the model has no input %q; its inputs are %v", name, list)}
+			return &OptionError{Msg: fmt.Sprintf("the model has no input %q; its inputs are %v", name, list)}
 		}
 	}
 	return nil

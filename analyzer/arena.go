@@ -64,10 +64,10 @@ type ArenaOptions struct {
 // The error names the dimensions without a value, or says what is wrong with the options.
 func (r *Report) Arena(env dim.Env, opt ArenaOptions) (*Arena, error) {
 	if opt.Planner != "" && !slices.Contains(Planners(), opt.Planner) {
-		return nil, &OptionError{fmt.Sprintf("planner %q: want one of %v", opt.Planner, Planners())}
+		return nil, &OptionError{Msg: fmt.Sprintf("planner %q: want one of %v", opt.Planner, Planners())}
 	}
 	if opt.Align < 0 {
-		return nil, &OptionError{fmt.Sprintf("alignment %d: want at least 1 byte", opt.Align)}
+		return nil, &OptionError{Msg: fmt.Sprintf("alignment %d: want at least 1 byte", opt.Align)}
 	}
 	bufs, partial, err := r.Buffers(env)
 	if err != nil {

@@ -64,6 +64,8 @@ func TestAttacks(t *testing.T) {
 				attrGraph("else_branch", &onnx.Graph{Nodes: []*onnx.Node{node("q = local.A(a)")}, Outputs: outputs("q")}))}}), "calls itself", ""},
 		{"10,000 nested bodies", model(nestedIfs(10_000)), "nested deeper", ""},
 		{"a body per body, doubled", model(sharedIfs(60)), "unfold", ""},
+		{"too few inputs", model(&onnx.Graph{Inputs: f32("x", 2), Nodes: []*onnx.Node{node("n: y = Add(x)")}, Outputs: outputs("y")}), "", analyzer.CodeInvalidNode},
+		{"too many outputs", model(&onnx.Graph{Inputs: f32("x", 2), Nodes: []*onnx.Node{node("n: y, z = Relu(x)")}, Outputs: outputs("y")}), "", analyzer.CodeInvalidNode},
 		{"a million empty nodes", model(&onnx.Graph{Inputs: f32("x", 2), Nodes: emptyNodes(1_000_000), Outputs: outputs("x")}), "", analyzer.CodeUnknownOp},
 		{"100,000 users of one value", model(fan(100_000)), "", ""},
 		{"a long chain in reverse", model(reversed(100_000)), "", analyzer.CodeOrder},

@@ -421,7 +421,11 @@ func nodeName(p *onnx.Node, s *scope) string {
 
 // apply runs the rule. A failing rule is a diagnostic: its outputs stay unknown and the node is partial.
 func (e *engine) apply(n *Node, c *op.Call) {
-	if err := n.Rule.Shape(c); err != nil {
+	err := n.Rule.CheckArity(n.Proto, n.Opset)
+	if err == nil {
+		err = n.Rule.Shape(c)
+	}
+	if err != nil {
 		e.invalid(n, err)
 		for _, o := range c.Out {
 			*o = op.Value{Name: o.Name, ID: o.ID}

@@ -299,9 +299,9 @@ func (r *Report) checkDims(opt Options) error {
 				have = append(have, s.Name)
 			}
 			if len(have) == 0 {
-				return &OptionError{fmt.Sprintf("the model has no free dimension %q; all its dimensions are numbers", name)}
+				return &OptionError{Msg: fmt.Sprintf("the model has no free dimension %q; all its dimensions are numbers", name)}
 			}
-			return &OptionError{fmt.Sprintf("the model has no free dimension %q; it has %s", name, strings.Join(have, ", "))}
+			return &OptionError{Msg: fmt.Sprintf("the model has no free dimension %q; it has %s", name, strings.Join(have, ", "))}
 		}
 	}
 	return nil

@@ -380,12 +380,11 @@ func (r *Report) Groups(key func(*Node) string) []Group {
 	return out
 }
 
-// NeedDims is the error of a figure that needs a number for dimensions that have none.
-func (r *Report) NeedDims(what string) error {
-	free := r.FreeDims()
+// NeedDims is the error of a figure that needs a number for the dimensions free, which have none.
+func NeedDims(what string, free []string) error {
 	flags := make([]string, len(free))
 	for i, f := range free {
 		flags[i] = "--dim " + f + "=N"
 	}
-	return &OptionError{fmt.Sprintf("%s needs a value for %s: give %s", what, strings.Join(free, ", "), strings.Join(flags, " "))}
+	return &OptionError{Msg: fmt.Sprintf("%s needs a value for %s: give %s", what, strings.Join(free, ", "), strings.Join(flags, " ")), Err: &dim.UnboundError{Symbols: free}}
 }

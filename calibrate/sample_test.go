@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/onnxcost/onnxcost/internal/bound"
 )
 
 func someSamples() *Samples {
@@ -114,7 +116,12 @@ func FuzzSamples(f *testing.F) {
 	f.Add("BenchmarkORT/class=gemm/m=64 10 0.001 sec/op 5 ns/op\n")
 	f.Add("Unit sec/op better=lower\nBenchmarkA/class=b/c=-1 1 2 sec/op\nkey: \n")
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := ReadSamples(strings.NewReader(text), "fuzz")
+		var s *Samples
+		var err error
+		bound.Run(t, len(text), func() { s, err = ReadSamples(strings.NewReader(text), "fuzz") })
+		if (s == nil) == (err == nil) {
+			t.Fatalf("got samples %t and error %v", s != nil, err)
+		}
 		if err != nil {
 			return
 		}

@@ -196,7 +196,7 @@ func choose(b *specs.Budget, models []string) ([]specs.BudgetCase, error) {
 	for _, m := range models {
 		id := identity(m)
 		if !slices.ContainsFunc(cases, func(c specs.BudgetCase) bool { return identity(c.Model) == id }) {
-			return nil, &OptionError{fmt.Sprintf("model %s: %s has no entry that matches it", m, b.File())}
+			return nil, &OptionError{Msg: fmt.Sprintf("model %s: %s has no entry that matches it", m, b.File())}
 		}
 		wanted[id] = true
 	}

@@ -156,7 +156,7 @@ func (s *subject) total(d dim.Dim) (float64, error) {
 	if err != nil {
 		var unbound *dim.UnboundError
 		if errors.As(err, &unbound) {
-			return 0, &OptionError{fmt.Sprintf("depends on the free dimension %s; give dims: {%s: N} or --dim %s=N", unbound.Symbols[0], unbound.Symbols[0], unbound.Symbols[0])}
+			return 0, &OptionError{Msg: fmt.Sprintf("depends on the free dimension %s; give dims: {%s: N} or --dim %s=N", unbound.Symbols[0], unbound.Symbols[0], unbound.Symbols[0])}
 		}
 		return 0, err
 	}

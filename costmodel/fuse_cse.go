@@ -221,34 +221,16 @@ func (g *graph) same(n, m *gnode) bool {
 		}
 	}
 	count := 0
-	for a := range n.attributes {
+	for a := range n.inForce {
 		count++
 		if b := m.attr(a.Name); b == nil || !sameAttr(a, b) {
 			return false
 		}
 	}
-	for range m.attributes {
+	for range m.inForce {
 		count--
 	}
 	return count == 0
-}
-
-// attributes yields the attributes in force.
-func (n *gnode) attributes(yield func(*onnx.Attribute) bool) {
-	for i := range n.attrs {
-		if !yield(&n.attrs[i]) {
-			return
-		}
-	}
-	if n.proto == nil {
-		return
-	}
-	for i := range n.proto.Attributes {
-		a := &n.proto.Attributes[i]
-		if n.attr(a.Name) == a && !yield(a) {
-			return
-		}
-	}
 }
 
 // sameAttr compares attributes; graphs and types are never taken for equal.

@@ -89,8 +89,8 @@ type Kernel struct {
 	Partial bool
 
 	steers []*op.Value // inputs that only steer it: no traffic
-	node   *gnode      // of the optimised graph, where the runtime rewrites one
-	graph  *graph
+	attrs  attributes  // of the node of the optimised graph, where the runtime rewrites one
+	matrix *op.Value   // the constant that is the right operand of a product there; nil without one
 }
 
 // FullOp returns the operator of a kernel with its domain, such as "com.microsoft.nchwc.Conv".

@@ -20,7 +20,7 @@ type Plan struct {
 	Free        []*analyzer.Node
 	Diagnostics []analyzer.Diagnostic
 
-	memory memoryPrograms
+	ort *ortProgram // of ort-cpu: what Memory runs
 }
 
 // Lower turns the executed nodes of a Report into the kernels of a runtime. The error is for a runtime that does not

@@ -74,7 +74,9 @@ func (g *graph) newList(n int) []*tensor {
 	}
 	at := len(g.list)
 	g.list = g.list[:at+n]
-	return g.list[at : at+n : at+n]
+	out := g.list[at : at+n : at+n]
+	clear(out) // a graph before this one may have used them
+	return out
 }
 
 // newConst makes a constant that the runtime computes from v before the first run.

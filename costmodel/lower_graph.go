@@ -3,6 +3,7 @@ package costmodel
 import (
 	"cmp"
 	"slices"
+	"sync"
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
@@ -45,7 +46,8 @@ type graph struct {
 	tensorSlab []tensor
 	valueSlab  []op.Value
 	list       []*tensor
-	useSlab    []use
+	useSlab    []use // what is left of useUsed
+	useUsed    []use
 	packedSlab []packedTensor
 	srcSlab    []*analyzer.Node
 	shapeSlab  []dim.Dim
@@ -58,15 +60,14 @@ type graph struct {
 
 // gnode is a node of a graph under rewriting.
 type gnode struct {
-	index   int // position: nodes of the file first, added ones in the order of their making
-	op      string
-	domain  string
-	key     string // operator with its domain
-	name    string
-	rule    *op.Rule         // of the operator that decides its kind; nil where it has none
-	proto   *onnx.Node       // attributes, unless overridden; nil for added nodes
-	attrs   []onnx.Attribute // override proto's
-	in, out []*tensor        // nil where absent
+	index  int // position: nodes of the file first, added ones in the order of their making
+	op     string
+	domain string
+	key    string // operator with its domain
+	name   string
+	rule   *op.Rule // of the operator that decides its kind; nil where it has none
+	attributes
+	in, out []*tensor // nil where absent
 	// captured are values that bodies of the node take from this graph.
 	captured []*tensor
 
@@ -163,70 +164,35 @@ func (n *gnode) producer(i int) *gnode {
 	return nil
 }
 
-func (n *gnode) attr(name string) *onnx.Attribute {
-	for i := range n.attrs {
-		if n.attrs[i].Name == name {
-			return &n.attrs[i]
-		}
+// graphs holds graphs whose work is done, for their slabs. Nothing that outlives the lowering may point to the nodes and
+// tensors in them: a Plan keeps values, sources and attributes, whose memory is never given back.
+var graphs = sync.Pool{New: func() any { return &graph{live: make(map[string]int, 16)} }}
+
+// zeroed is a slice of n zero elements in the memory of s, where that is enough; what lies beyond them is not cleared.
+func zeroed[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n+n/4)[:n]
 	}
-	if n.proto != nil {
-		return n.proto.Attr(name)
-	}
-	return nil
+	s = s[:n]
+	clear(s)
+	return s
 }
 
-func (n *gnode) intAttr(name string, def int64) int64 {
-	if a := n.attr(name); a != nil {
-		return a.I
-	}
-	return def
-}
-
-func (n *gnode) floatAttr(name string, def float32) float32 {
-	if a := n.attr(name); a != nil {
-		return a.F
-	}
-	return def
-}
-
-func (n *gnode) strAttr(name, def string) string {
-	if a := n.attr(name); a != nil {
-		return a.S
-	}
-	return def
-}
-
-// intsAttr returns a list of integers; nil where the attribute is absent.
-func (n *gnode) intsAttr(name string) []int64 {
-	if a := n.attr(name); a != nil {
-		return a.Ints
-	}
-	return nil
-}
-
-func (n *gnode) setAttr(a onnx.Attribute) {
-	for i := range n.attrs {
-		if n.attrs[i].Name == a.Name {
-			n.attrs[i] = a
-			return
-		}
-	}
-	n.attrs = append(n.attrs, a)
-}
-
-func (n *gnode) setInts(name string, v []int64) {
-	n.setAttr(onnx.Attribute{Name: name, Type: onnx.AttrInts, Ints: v})
-}
-
-func (n *gnode) setInt(name string, v int64) {
-	n.setAttr(onnx.Attribute{Name: name, Type: onnx.AttrInt, I: v})
+// release gives the slabs of g back.
+func (g *graph) release() {
+	clear(g.live)
+	*g = graph{live: g.live, epoch: g.epoch, stamp: g.stamp, nodes: g.nodes[:0], tensors: g.tensors, stack: g.stack[:0],
+		nodeSlab: g.nodeSlab, tensorSlab: g.tensorSlab, list: g.list, useSlab: g.useUsed, extentStack: g.extentStack[:0],
+		packedSlab: g.packedSlab}
+	graphs.Put(g)
 }
 
 // newGraph makes the mutable form of nodes, which read inputs and make outputs. Nodes that inference folded although
 // a runtime may have to execute them are put back where something uses them.
 func newGraph(r *analyzer.Report, nodes []*analyzer.Node, outputs []*op.Value) *graph {
 	nodes = withFolded(r, nodes)
-	g := &graph{live: make(map[string]int, 16), epoch: 1} // epoch 0 stands for never
+	g := graphs.Get().(*graph)
+	g.epoch++ // not 0, which stands for never
 	g.opset, _ = r.Model.Opset("")
 	args := 0
 	for _, n := range nodes {
@@ -243,12 +209,13 @@ func newGraph(r *analyzer.Report, nodes []*analyzer.Node, outputs []*op.Value) *
 		g.nextID = max(g.nextID, v.ID+1)
 	}
 	g.firstOwn, g.fileNodes = g.nextID, len(nodes)
-	g.tensors = make([]*tensor, g.nextID)
-	g.nodes = make([]*gnode, 0, len(nodes)+len(nodes)/2)
-	g.nodeSlab = make([]gnode, 0, len(nodes))
-	g.tensorSlab = make([]tensor, 0, args*3/4)
-	g.list = make([]*tensor, 0, 2*args)
-	g.useSlab = make([]use, args+args/2)
+	g.tensors = zeroed(g.tensors, g.nextID)
+	g.nodes = slices.Grow(g.nodes[:0], len(nodes)+len(nodes)/2)
+	g.nodeSlab = zeroed(g.nodeSlab, 2*len(nodes))[:0]
+	g.tensorSlab = zeroed(g.tensorSlab, args+args/2)[:0]
+	g.list = slices.Grow(g.list[:0], 3*args)
+	g.useSlab = zeroed(g.useSlab, 2*args)
+	g.useUsed = g.useSlab
 	src := make([]*analyzer.Node, len(nodes))
 	copy(src, nodes)
 	for i, n := range nodes {
@@ -286,23 +253,8 @@ func newGraph(r *analyzer.Report, nodes []*analyzer.Node, outputs []*op.Value) *
 	return g
 }
 
-// operands is how many first inputs must be there for rewrites to look at a node; 1 for operators not listed.
-var operands = map[string]int{
-	"Add": 2, "Sub": 2, "Mul": 2, "Div": 2, "Pow": 2, "Mod": 2, "Where": 3, "CastLike": 2, "PRelu": 2,
-	"MatMul": 2, "Gemm": 2, "Conv": 2, "ConvTranspose": 2, "BatchNormalization": 5, "LayerNormalization": 2,
-	"MatMulInteger": 2, "QuantizeLinear": 2, "DequantizeLinear": 2, "Gather": 2, "Expand": 2, "Tile": 2, "Range": 3,
-	"LSTM": 3, "GRU": 3, "RNN": 3,
-}
-
-// complete reports whether a node has the inputs that its operator cannot do without, and its first output.
+// complete reports whether a node has its first output, which rewrites look at.
 func complete(n *analyzer.Node) bool {
-	if len(n.Inputs) == 0 { // a generator
-		return len(n.Outputs) > 0
-	}
-	need := max(operands[n.Proto.OpType], 1)
-	if len(n.Inputs) < need || slices.Contains(n.Inputs[:need], nil) {
-		return len(n.Bodies) > 0
-	}
 	return len(n.Bodies) > 0 || len(n.Outputs) > 0 && n.Outputs[0] != nil
 }
 

@@ -66,6 +66,10 @@ func (n *gnode) kernelIn(k *Kernel, times dim.Dim, depth int, slab *[]*op.Value)
 			k.Outputs = append(k.Outputs, t.val)
 		}
 	}
+	k.attrs = n.attributes
+	if t := n.arg(1); t != nil && t.isConst() {
+		k.matrix = t.val
+	}
 }
 
 // asData reports whether t is an operand of n, possibly beside steering it.

@@ -141,7 +141,7 @@ func (g *graph) optimise(levels []level) {
 
 // lowerORT makes the kernels of ONNX Runtime: the nodes of its optimised graph, in its execution order.
 func (p *Plan) lowerORT(levels []level) {
-	p.lowerGraph(levels, nil, p.Report.Nodes, p.Report.Outputs, dim.Const(1), 0)
+	p.ort = p.lowerGraph(levels, nil, p.Report.Nodes, p.Report.Outputs, dim.Const(1), 0)
 	p.noteUnlike()
 }
 
@@ -179,8 +179,8 @@ func (p *Plan) lowerGPU(levels []level) {
 }
 
 // lowerGraph makes the kernels of one graph and of the bodies that its nodes run. Nodes that launches says nothing of
-// are free; nil takes all.
-func (p *Plan) lowerGraph(levels []level, launches func(*gnode) bool, nodes []*analyzer.Node, outputs []*op.Value, times dim.Dim, depth int) {
+// are free; nil takes all, and then the result is what ONNX Runtime allocates for the graph.
+func (p *Plan) lowerGraph(levels []level, launches func(*gnode) bool, nodes []*analyzer.Node, outputs []*op.Value, times dim.Dim, depth int) (prog *ortProgram) {
 	g := newGraph(p.Report, nodes, outputs)
 	if depth == 0 {
 		g.declare(p.Report.Model.Graph.ValueInfo)
@@ -193,23 +193,30 @@ func (p *Plan) lowerGraph(levels []level, launches func(*gnode) bool, nodes []*a
 	slab := make([]Kernel, len(order))
 	values := make([]*op.Value, 0, 6*len(order))
 	p.Kernels = slices.Grow(p.Kernels, len(order))
+	if launches == nil {
+		prog = newORTProgram(g, order, slab)
+	}
 	for i, n := range order {
 		if launches != nil && !launches(n) {
 			g.free = append(g.free, n.src...)
 		} else {
 			k := &slab[i]
 			n.kernelIn(k, times, depth, &values)
-			k.node, k.graph = n, g
 			p.Kernels = append(p.Kernels, k)
 		}
 		if n.origin == nil {
 			continue
 		}
 		for _, b := range n.origin.Bodies {
-			if !b.Alternative {
-				p.lowerGraph(levels, launches, b.Nodes, b.Outputs, times.Mul(b.Times), depth+1)
+			if b.Alternative {
+				continue
+			}
+			if body := p.lowerGraph(levels, launches, b.Nodes, b.Outputs, times.Mul(b.Times), depth+1); body != nil {
+				prog.steps[i].bodies = append(prog.steps[i].bodies, body)
 			}
 		}
 	}
 	p.Free = append(p.Free, g.free...)
+	g.release()
+	return prog
 }

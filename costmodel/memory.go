@@ -2,7 +2,6 @@ package costmodel
 
 import (
 	"fmt"
-	"sync"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 )
@@ -41,17 +40,9 @@ type MemoryOptions struct {
 	Scale float64
 }
 
-// memoryPrograms is what Memory finds of a Plan once for all bindings.
-type memoryPrograms struct {
-	once sync.Once
-	ort  *ortProgram
-}
-
 // Memory says what the runtime of a Plan needs under a binding of its free dimensions: for ort-cpu what its planner and
 // its arena do, for eager the caching allocator of a framework, for torch7-cudnn5 modules that keep their outputs, for
 // runtimes on accelerators a plan in one block with its bounds. It is safe for concurrent use. The error names the dimensions without a value, or a runtime without a memory model.
-//
-// Call it once per batch size; the work of planning is done at the first call and kept with the Plan.
 func Memory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
 	if env == nil {
 		env = plan.Report.Dims

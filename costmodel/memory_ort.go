@@ -11,13 +11,12 @@ import (
 // ortMemory runs the allocation plan of ONNX Runtime's CPU provider through its arena. Memory patterns are off: with
 // them the runtime asks for one block from the second run on, which is a little larger or smaller.
 func ortMemory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
-	plan.memory.once.Do(func() { plan.memory.ort = newORTProgram(plan.Kernels) })
 	m := &MemoryUse{PeakKernel: -1}
 	if err := ortWeights(m, plan, env); err != nil {
 		return nil, err
 	}
 	r := &ortRun{m: m, env: env, opt: opt, arena: newBFC()}
-	if err := r.run(plan.memory.ort, 0); err != nil {
+	if err := r.run(plan.ort, 0); err != nil {
 		return nil, err
 	}
 	m.WeightBytes = int64(float64(m.WeightBytes) * opt.Scale)
@@ -149,28 +148,24 @@ const ortPanel = 16
 // ortPacked is the size of the packed form of a kernel's first constant: K·⌈N/16⌉·16 elements for the right operand of
 // a product and for each direction of a recurrent layer. ok is false where it is not packed.
 func ortPacked(k *Kernel, env dim.Env) (bytes int64, ok bool, err error) {
-	n := k.node
-	if n == nil {
-		return 0, false, nil
-	}
 	switch k.FullOp() {
 	case "MatMul", "Gemm", domainMS + ".FusedMatMul", domainMS + ".FusedGemm":
 	default:
 		return 0, false, nil
 	}
-	b := n.arg(1)
-	if b == nil || !b.isConst() || b.val != k.Weights[0] || b.val.DType != onnx.Float32 || len(b.val.Shape) != 2 {
+	b := k.matrix
+	if b == nil || b != k.Weights[0] || b.DType != onnx.Float32 || len(b.Shape) != 2 {
 		return 0, false, nil
 	}
-	rows, err := b.val.Shape[0].Eval(env)
+	rows, err := b.Shape[0].Eval(env)
 	if err != nil {
 		return 0, false, err
 	}
-	cols, err := b.val.Shape[1].Eval(env)
+	cols, err := b.Shape[1].Eval(env)
 	if err != nil {
 		return 0, false, err
 	}
-	if n.intAttr("transB", 0) != 0 {
+	if k.attrs.intAttr("transB", 0) != 0 {
 		rows, cols = cols, rows
 	}
 	return rows * ((cols + ortPanel - 1) / ortPanel * ortPanel) * 4, true, nil

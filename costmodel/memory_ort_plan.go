@@ -65,37 +65,15 @@ var ortAlias = map[string]bool{
 	domainMS + ".ExpandDims": true,
 }
 
-// newORTProgram plans the main graph of a Plan and the bodies in it.
-func newORTProgram(kernels []*Kernel) *ortProgram {
-	p, _ := ortGraphProgram(kernels)
-	return p
-}
-
-// ortGraphProgram plans the graph of the first kernel and returns the kernels that are not of it or of its bodies.
-func ortGraphProgram(kernels []*Kernel) (*ortProgram, []*Kernel) {
-	b := &ortPlanner{prog: &ortProgram{}, bufOf: map[*tensor]int{}, places: map[*tensor]int{}}
-	if len(kernels) == 0 {
-		return b.prog, nil
+// newORTProgram plans a graph whose nodes run in order, one kernel each. The bodies that they run have programs of their
+// own.
+func newORTProgram(g *graph, order []*gnode, kernels []Kernel) *ortProgram {
+	b := &ortPlanner{graph: g, prog: &ortProgram{steps: make([]ortStep, len(order))}, bufOf: map[*tensor]int{}, places: map[*tensor]int{}}
+	for i := range order {
+		b.prog.steps[i].kernel = &kernels[i]
 	}
-	b.graph = kernels[0].graph
-	for depth := kernels[0].Depth; len(kernels) > 0; {
-		k := kernels[0]
-		switch {
-		case k.graph == b.graph:
-			b.prog.steps = append(b.prog.steps, ortStep{kernel: k})
-			kernels = kernels[1:]
-		case k.Depth > depth:
-			var body *ortProgram
-			body, kernels = ortGraphProgram(kernels)
-			s := &b.prog.steps[len(b.prog.steps)-1]
-			s.bodies = append(s.bodies, body)
-		default:
-			b.plan()
-			return b.prog, kernels
-		}
-	}
-	b.plan()
-	return b.prog, nil
+	b.plan(order)
+	return b.prog
 }
 
 // ortPlanner follows the runtime's planner over one graph.
@@ -107,10 +85,9 @@ type ortPlanner struct {
 	free   []int           // buffers without further use, the latest last
 }
 
-func (b *ortPlanner) plan() {
+func (b *ortPlanner) plan(order []*gnode) {
 	steps := b.prog.steps
-	for i := range steps {
-		n := steps[i].kernel.node
+	for _, n := range order {
 		for _, ts := range [2][]*tensor{n.in, n.captured} {
 			for _, t := range ts {
 				if t != nil {
@@ -124,8 +101,8 @@ func (b *ortPlanner) plan() {
 			}
 		}
 	}
-	for i := range steps {
-		b.node(i, steps[i].kernel)
+	for i, n := range order {
+		b.node(i, n)
 	}
 	for k := range b.prog.buffers {
 		if last := b.prog.buffers[k].last; last < len(steps) {
@@ -134,13 +111,12 @@ func (b *ortPlanner) plan() {
 	}
 }
 
-func (b *ortPlanner) node(step int, k *Kernel) {
-	n := k.node
+func (b *ortPlanner) node(step int, n *gnode) {
 	for i, t := range n.out {
 		if t == nil {
 			continue
 		}
-		if at := b.reuse(k, i, t); at != unshared {
+		if at := b.reuse(n, i, t); at != unshared {
 			b.bufOf[t] = at
 			if at >= 0 {
 				b.prog.buffers[at].uses += b.places[t]
@@ -174,25 +150,24 @@ func (b *ortPlanner) dead(at, step int) {
 // unshared says that an output needs memory of its own.
 const unshared = -2
 
-// reuse returns the buffer that output i of a kernel takes over, -1 where it is an alias of the caller's or the
+// reuse returns the buffer that output i of a node takes over, -1 where it is an alias of the caller's or the
 // session's memory, unshared where it takes none.
-func (b *ortPlanner) reuse(k *Kernel, i int, t *tensor) int {
+func (b *ortPlanner) reuse(n *gnode, i int, t *tensor) int {
 	if t.output || t.val.Kind != onnx.KindTensor {
 		return unshared
 	}
-	n := k.node
-	if i == 0 && ortAlias[k.FullOp()] && n.arg(0) != nil {
+	if i == 0 && ortAlias[n.key] && n.arg(0) != nil {
 		if at, made := b.bufOf[n.in[0]]; made {
 			return at
 		}
 		return -1
 	}
 	want := b.shapeOf(t)
-	if arg, ok := ortInPlace[k.FullOp()]; ok && i == 0 {
+	if arg, ok := ortInPlace[n.key]; ok && i == 0 {
 		if arg < 0 {
 			arg = len(n.in) - 1
 		}
-		if arg >= 0 && (n.sum || ortInPlace[k.FullOp()] >= 0) && n.arg(arg) != nil {
+		if arg >= 0 && (n.sum || ortInPlace[n.key] >= 0) && n.arg(arg) != nil {
 			at, made := b.bufOf[n.in[arg]]
 			if made && at >= 0 && b.prog.buffers[at].uses == 1 && b.shapeOf(n.in[arg]).same(want) {
 				return at

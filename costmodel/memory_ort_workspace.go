@@ -31,7 +31,7 @@ func lrnWorkspace(k *Kernel, env dim.Env, _ int) ([]int64, error) {
 	for _, d := range shape[2:] {
 		plane *= d
 	}
-	size := k.node.intAttr("size", 1)
+	size := k.attrs.intAttr("size", 1)
 	return []int64{4 * shape[0] * shape[1] * plane, 4 * (shape[1] + size - 1) * plane}, nil
 }
 
@@ -49,7 +49,7 @@ func im2colWorkspace(k *Kernel, env dim.Env, threads int) ([]int64, error) {
 	for i, w := range c.Window {
 		plain = plain && w == 1 && (i >= len(c.Strides) || c.Strides[i] == 1)
 	}
-	for _, p := range k.node.intsAttr("pads") {
+	for _, p := range k.attrs.intsAttr("pads") {
 		plain = plain && p == 0
 	}
 	if plain {

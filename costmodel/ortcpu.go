@@ -18,7 +18,7 @@ type ortModel struct {
 
 func newORTModel(s setup) (timeModel, error) {
 	if s.plan.Runtime != ORTCPU {
-		return nil, &OptionError{fmt.Sprintf("the fit %s is for runtime %s, not %s", s.fit.Key(), ORTCPU, s.plan.Runtime)}
+		return nil, &OptionError{Msg: fmt.Sprintf("the fit %s is for runtime %s, not %s", s.fit.Key(), ORTCPU, s.plan.Runtime)}
 	}
 	m := &ortModel{plan: s.plan, fit: s.fit, cache: CacheOfFit(s.fit), kinds: map[Kind]string{}}
 	for k := range kindNames {

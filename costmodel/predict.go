@@ -42,9 +42,15 @@ type Options struct {
 }
 
 // OptionError is an option that does not fit the device or the model.
-type OptionError struct{ Msg string }
+type OptionError struct {
+	Msg string
+	Err error // what it was found by, if anything
+}
 
 func (e *OptionError) Error() string { return e.Msg }
+
+// Unwrap returns what the error was found by: a *dim.UnboundError where dimensions lack a value.
+func (e *OptionError) Unwrap() error { return e.Err }
 
 // Predict says what one inference costs. It compiles the Report for the runtime and evaluates it once; use Compile and
 // Predictor.At for sweeps. The error is an *OptionError where device, model and options do not fit together, or ctx's.
@@ -149,10 +155,10 @@ func (p *Predictor) threads() error {
 	cores := p.Device.Compute.Units.Value
 	switch {
 	case p.Threads < 0:
-		return &OptionError{fmt.Sprintf("threads %d: want at least 1", p.Threads)}
+		return &OptionError{Msg: fmt.Sprintf("threads %d: want at least 1", p.Threads)}
 	case p.Device.Class != specs.CPU:
 		if p.Threads > 0 {
-			return &OptionError{fmt.Sprintf("threads %d: device %s is no CPU", p.Threads, p.Device.Name)}
+			return &OptionError{Msg: fmt.Sprintf("threads %d: device %s is no CPU", p.Threads, p.Device.Name)}
 		}
 		return nil
 	case p.Threads == 0:
@@ -252,10 +258,10 @@ func (p *Predictor) bind(batch int64, dims dim.Env) (dim.Env, int64, error) {
 	}
 	switch {
 	case batch < 0:
-		return nil, 0, &OptionError{fmt.Sprintf("batch %d: want at least 1", batch)}
+		return nil, 0, &OptionError{Msg: fmt.Sprintf("batch %d: want at least 1", batch)}
 	case len(p.batchDims) == 0:
 		if batch > 0 && batch != p.batchFixed {
-			return nil, 0, &OptionError{fmt.Sprintf("batch %d: the leading dimension of the inputs is fixed at %d; --shape gives another", batch, p.batchFixed)}
+			return nil, 0, &OptionError{Msg: fmt.Sprintf("batch %d: the leading dimension of the inputs is fixed at %d; --shape gives another", batch, p.batchFixed)}
 		}
 		return env, max(1, p.batchFixed), nil
 	case batch > 0:

@@ -161,7 +161,7 @@ func needDims(err error) error {
 		for i, s := range unbound.Symbols {
 			flags[i] = "--dim " + s + "=N"
 		}
-		return &OptionError{fmt.Sprintf("a time needs a value for %s: give %s", strings.Join(unbound.Symbols, ", "), strings.Join(flags, " "))}
+		return &OptionError{Msg: fmt.Sprintf("a time needs a value for %s: give %s", strings.Join(unbound.Symbols, ", "), strings.Join(flags, " ")), Err: unbound}
 	}
 	return err
 }

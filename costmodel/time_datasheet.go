@@ -49,7 +49,7 @@ func newDatasheetModel(d *specs.Device, rt Runtime, p specs.DType, threads int, 
 		share = m.units / d.Compute.Units.Value
 	}
 	if _, ok := d.PeakRate(p); !ok {
-		return nil, &OptionError{fmt.Sprintf("precision %s: device %s states no peak for it; it has %s", p, d.Name, strings.Join(peaks(d), ", "))}
+		return nil, &OptionError{Msg: fmt.Sprintf("precision %s: device %s states no peak for it; it has %s", p, d.Name, strings.Join(peaks(d), ", "))}
 	}
 	for _, f := range []specs.DType{p, specs.INT8} {
 		if r, ok := d.PeakRate(f); ok {

@@ -16,7 +16,7 @@ func MemoryTimeline(name string, r *analyzer.Report, s Style) (*Figure, error) {
 	var unbound *dim.UnboundError
 	switch {
 	case errors.As(err, &unbound):
-		return nil, r.NeedDims("a chart of memory")
+		return nil, analyzer.NeedDims("a chart of memory", unbound.Symbols)
 	case err != nil:
 		return nil, err
 	}

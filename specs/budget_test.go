@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/onnxcost/onnxcost/internal/bound"
 )
 
 const budget = `schema: onnxcost/budget/v1
@@ -257,7 +259,12 @@ func FuzzBudget(f *testing.F) {
 	}
 	schema := compileBudgetSchema(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		b, err := ParseBudget(data, "fuzz.yaml")
+		var b *Budget
+		var err error
+		bound.Run(t, len(data), func() { b, err = ParseBudget(data, "fuzz.yaml") })
+		if (b == nil) == (err == nil) {
+			t.Fatalf("got budget %t and error %v", b != nil, err)
+		}
 		if err != nil {
 			var es Errors
 			if !errors.As(err, &es) || len(es) == 0 {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/onnxcost/onnxcost/internal/bound"
 )
 
 // base is a small sound device; the cases below break one thing each.
@@ -413,7 +415,12 @@ func FuzzDevice(f *testing.F) {
 	}
 	schema := compileSchema(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		d, err := ParseDevice(data, "fuzz.yaml")
+		var d *Device
+		var err error
+		bound.Run(t, len(data), func() { d, err = ParseDevice(data, "fuzz.yaml") })
+		if (d == nil) == (err == nil) {
+			t.Fatalf("got device %t and error %v", d != nil, err)
+		}
 		if err != nil {
 			var es Errors
 			if !errors.As(err, &es) || len(es) == 0 {

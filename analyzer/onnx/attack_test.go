@@ -10,10 +10,9 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
-)
 
-// explained is what decoding a file of n bytes may allocate.
-func explained(n int) uint64 { return 64<<20 + 64*uint64(n) }
+	"github.com/onnxcost/onnxcost/internal/bound"
+)
 
 // nest puts body into fields from the inside out, n times.
 func nest(n int, body []byte, nums ...protowire.Number) []byte {
@@ -68,7 +67,7 @@ func TestAttacks(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var m *Model
 			var err error
-			if n := allocated(func() { m, err = Decode(c.data, "m.onnx") }); n > explained(len(c.data)) {
+			if n := allocated(func() { m, err = Decode(c.data, "m.onnx") }); n > bound.Bytes(len(c.data)) {
 				t.Errorf("%d bytes: allocates %d", len(c.data), n)
 			}
 			if c.want != "" {
@@ -151,8 +150,8 @@ func TestTinyRecords(t *testing.T) {
 			if testing.Verbose() {
 				t.Logf("%.1f bytes for each of the file's (%v)", float64(got)/float64(len(data)), err)
 			}
-			if got > explained(len(data)) {
-				t.Errorf("%d bytes allocate %d, want at most %d", len(data), got, explained(len(data)))
+			if got > bound.Bytes(len(data)) {
+				t.Errorf("%d bytes allocate %d, want at most %d", len(data), got, bound.Bytes(len(data)))
 			}
 		})
 	}

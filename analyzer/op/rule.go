@@ -96,6 +96,8 @@ type Rule struct {
 	KeepsWeights bool
 	// Doc says in a line what Work counts and what is approximated, for the generated operator table.
 	Doc string
+
+	arities []arity // by opset; see CheckArity
 }
 
 // inputs makes a bit set of input indices.
@@ -136,6 +138,9 @@ var table = sync.OnceValue(func() map[ruleKey][]*Rule {
 				panic(fmt.Sprintf("op: two rules for %s %q since opset %d", k.domain, k.op, rs[i].Since))
 			}
 		}
+	}
+	if err := joinArities(t); err != nil {
+		panic(err)
 	}
 	return t
 })

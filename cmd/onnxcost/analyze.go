@@ -187,7 +187,7 @@ func analyzeOne(ctx context.Context, s streams, o analyzeOptions, arg string, no
 	}
 	a, err := summarise(r, o, name, nodes)
 	if err != nil {
-		return analyzed{}, err
+		return analyzed{}, fault(r, err, len(o.dims) > 0)
 	}
 	if c != nil {
 		a.convention = &recount{c.Name, c.Unit, r.Recount(*c).Bind(r.Dims), c.Note}

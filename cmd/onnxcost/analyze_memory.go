@@ -16,7 +16,7 @@ func summarise(r *analyzer.Report, o analyzeOptions, name string, nodes bool) (a
 	numbers := func(what string, err error) error {
 		var unbound *dim.UnboundError
 		if errors.As(err, &unbound) {
-			return r.NeedDims(what)
+			return analyzer.NeedDims(what, unbound.Symbols)
 		}
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -120,6 +121,25 @@ func buildZoo(name string, w zoo.Weights) (*onnx.Model, error) {
 		return nil, misuse("zoo:%s: no such network%s", name, specs.Suggest(name, zoo.Names()))
 	}
 	return zoo.Build(name, w)
+}
+
+// fault says whose fault it is that a figure of a report has no number: the model's where it contradicts itself or where
+// its own extents do not fit, and otherwise the one's who has to bind its free dimensions; bound says that they have.
+func fault(r *analyzer.Report, err error, bound bool) error {
+	var unbound *dim.UnboundError
+	switch {
+	case errors.As(err, &unbound):
+		i := slices.IndexFunc(r.Diagnostics, func(d analyzer.Diagnostic) bool { return d.Severity == analyzer.SeverityError })
+		if i >= 0 {
+			d := r.Diagnostics[i]
+			return &codedError{exitInput, fmt.Errorf("node %q: %s; so %w", d.Node, d.Message, err)}
+		}
+	case errors.Is(err, dim.ErrOverflow), errors.Is(err, dim.ErrDivideByZero), errors.Is(err, dim.ErrTooLarge):
+		if !bound {
+			return &codedError{exitInput, err}
+		}
+	}
+	return err
 }
 
 // expandZoo replaces zoo:all by the names of the paper's networks and the others of the zoo.

@@ -124,6 +124,10 @@ func TestMutations(t *testing.T) {
 		spent := time.Since(start)
 		slowest = max(slowest, spent)
 		codes[code]++
+		// Only what a flag can give is the user's to give; the file is at fault otherwise.
+		if asked := strings.Contains(text, "give --dim ") || strings.Contains(text, "states no peak for it"); code == exitMisuse && !asked {
+			t.Errorf("mutant %d (%s) of model %d, %v: exit %d for a file at fault: %.500s", i, how, k, command, code, text)
+		}
 		if code < 0 || code > 3 || strings.Contains(text, "panic") || strings.Contains(text, "goroutine ") || spent > mutationBound {
 			keep := filepath.Join(os.TempDir(), fmt.Sprintf("onnxcost-mutant-%d.onnx", i))
 			if err := os.WriteFile(keep, data, 0o644); err != nil {

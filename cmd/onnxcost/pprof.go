@@ -70,8 +70,8 @@ func (b *profileBuilder) add(model, scope, name, op string, values ...float64) {
 
 // report adds the executed nodes of a Report. The error names the dimensions without a value.
 func (b *profileBuilder) report(model string, r *analyzer.Report) error {
-	if len(r.FreeDims()) > 0 {
-		return fmt.Errorf("%s: %w", model, r.NeedDims("a profile"))
+	if free := r.FreeDims(); len(free) > 0 {
+		return fmt.Errorf("%s: %w", model, analyzer.NeedDims("a profile", free))
 	}
 	var failed error
 	value := func(d dim.Dim) float64 {

@@ -269,7 +269,7 @@ func predictOne(ctx context.Context, s streams, o *predictOptions, arg string) (
 	for _, b := range o.batches {
 		p, err := c.At(b, nil)
 		if err != nil {
-			return nil, err
+			return nil, fault(r, err, b > 0 || len(o.dims) > 0)
 		}
 		p.Model = name
 		for _, d := range r.Diagnostics {
