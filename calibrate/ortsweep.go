@@ -270,11 +270,13 @@ func (g *gather) report(points []Micro) {
 		}
 	}
 	slices.Sort(classes)
-	g.o.Progress(Progress{What: strings.Join(classes, " "), Done: g.done, Total: g.total, Left: max(0, g.left())})
+	g.o.Progress(Progress{What: strings.Join(classes, " "), Done: g.done, Total: g.total, Left: max(0, g.o.For-g.elapsed())})
 }
 
 // left is the time until the end of the pass.
-func (g *gather) left() time.Duration { return g.until - g.o.clock.Now().Sub(g.begin) }
+func (g *gather) left() time.Duration { return g.until - g.elapsed() }
+
+func (g *gather) elapsed() time.Duration { return g.o.clock.Now().Sub(g.begin) }
 
 // record makes a sample of every round.
 func (g *gather) record(b Micro, t Timing) {

@@ -54,10 +54,7 @@ func validatePairs(rows []validateRow) []plots.Pair {
 
 // pairsSubtitle says what the points are of: device, runtime, precision, threads, and where the times come from.
 func (o *validateOptions) pairsSubtitle(d *specs.Device, rows []validateRow) string {
-	var parts []string
-	for _, r := range distinct(rows, func(r validateRow) string { return fmt.Sprintf("%s, %s", r.runtime, r.precision) }) {
-		parts = append(parts, r)
-	}
+	parts := distinct(rows, func(r validateRow) string { return fmt.Sprintf("%s, %s", r.runtime, r.precision) })
 	var threads []string
 	for _, n := range distinct(rows, func(r validateRow) int { return r.Threads }) {
 		if n > 0 {
