@@ -167,6 +167,7 @@ func SampleRoofline(f *calibrate.Fitted, subtitle string, s Style) *Figure {
 	if above > 0 {
 		fig.Findings = append(fig.Findings, fmt.Sprintf("%d of %d marks lie more than 2 %% above the slope of memory: caches served them.", above, marks))
 	}
+	fig.Notes = append(fig.Notes, sentences(f.Notes)...)
 	if idle > 0 {
 		fig.Notes = append(fig.Notes, fmt.Sprintf("%d microbenchmarks without arithmetic have no place on a roofline.", idle))
 	}

@@ -4,28 +4,32 @@
 What it writes is the truth that predictions are judged by: a CSV whose columns model, batch and measured_s
 `onnxcost validate --measured` reads, and with --export the graphs of the same networks without their weights.
 
-RUNBOOK for a GPU machine that is at hand for half an hour, with PyTorch on it:
+RUNBOOK for a GPU machine that is at hand for a quarter of an hour, with PyTorch on it. Nothing of it has been run on a
+GPU yet; the minutes are budgets, which the programs keep.
 
-  1. On any Linux machine with Go and a C compiler (no CUDA is needed to build):
+  1. Before, on any Linux machine with Go and a C compiler (no CUDA is needed to build):
          CGO_ENABLED=1 go build -o onnxcost-gpu ./cmd/onnxcost
      Copy onnxcost-gpu and this file to the GPU machine. OUT is a directory whose files are brought back.
-  2. There, first the calibration (one minute, then three for better power figures), while the card is cool:
-         ./onnxcost-gpu calibrate --backend cuda --for 60s --samples $OUT/gpu-60s.txt -o $OUT/gpu-60s.yaml
-         ./onnxcost-gpu calibrate --backend cuda --for 180s --seed 2 --samples $OUT/gpu.txt -o $OUT/gpu.yaml
-     "no cuBLASLt" means that the library was not found: --cuda-lib DIR, with the directory that
+  2. There, first the calibration, while the card is cool: one minute, then three more for better figures of power.
+         ./onnxcost-gpu calibrate --backend cuda --for 60s --samples $OUT/gpu-60s.txt -o $OUT/gpu-60s.yaml --plot $OUT/gpu-60s.png
+         ./onnxcost-gpu calibrate --backend cuda --for 180s --seed 2 --samples $OUT/gpu.txt -o $OUT/gpu.yaml --plot $OUT/gpu.png
+     "no cuBLASLt" means that the library was not found: --cuda-lib DIR, with the directory of the file that
          python3 -c "import nvidia, pathlib; print(*pathlib.Path(list(nvidia.__path__)[0]).rglob('libcublasLt.so.*'))"
-     prints. Exit 3 with samples written means that the card failed on the way: bring them back all the same.
-  3. Then this script; it writes every row as soon as it has it, and goes on where it stopped when it is called again
-     with the same file (about a minute a network; --models resnet50,gpt2 chooses):
-         python3 measure_torch.py --minutes 9 --out $OUT/torch.csv
-     and the graphs of the networks that were measured, which needs no GPU but the same packages:
-         python3 measure_torch.py --export $OUT/graphs --minutes 5 --out $OUT/torch.csv
+     prints. Exit 3 with samples written means that the card failed on the way, Ctrl-C and SIGTERM end it early: the
+     samples are good in both cases, bring them back.
+  3. Then this script, seven minutes, about one for each network; it writes every row as soon as it has it, and goes on
+     where it stopped when it is called again with the same file (--models resnet50,gpt2 chooses):
+         python3 measure_torch.py --minutes 7 --out $OUT/torch.csv
+  4. With the time that is left, the graphs of the networks that were measured. This needs no GPU but the same packages
+     (and onnx, onnxscript), here or elsewhere:
+         python3 measure_torch.py --export $OUT/graphs --minutes 2 --out $OUT/torch.csv
          tar -C $OUT -czf $OUT/graphs.tgz graphs && rm -r $OUT/graphs
-  4. Bring $OUT back. Nothing else of the machine is needed. On any machine:
-         onnxcost calibrate --from gpu.txt -o gpu.yaml
+  5. Bring $OUT back. Nothing else of the machine is needed. On any machine:
+         onnxcost calibrate --from gpu.txt -o gpu.yaml --plot gpu.svg
          python3 measure_torch.py --split torch.csv
          onnxcost validate --measured torch-fp16-eager.csv graphs/*.onnx --device gpu.yaml --runtime eager --precision fp16
-     and the same for every precision and mode. A fit must never see the rows that it is judged by.
+     and the same for every precision. The rows of mode graph have no dispatch from the host in them, which the runtime
+     eager predicts: they say what the kernels alone take. A fit must never see the rows that it is judged by.
 
 No setting of the card is changed. Networks have random weights: nothing is downloaded. Batch normalisation is given the
 statistics of random inputs first, so that activations keep the size that trained networks have and stay finite in FP16.
@@ -44,7 +48,7 @@ import sys
 import time
 
 FIELDS = ["model", "batch", "measured_s", "precision", "mode", "p10_s", "p90_s", "runs", "power_w", "energy_j", "net_energy_j",
-          "instant_w", "temperature_c", "sm_clock_mhz", "throttle", "peak_memory_bytes", "finite"]
+          "power_source", "instant_w", "temperature_c", "sm_clock_mhz", "throttle", "peak_memory_bytes", "finite"]
 PRECISIONS = ["fp32", "tf32", "fp16", "bf16"]
 MODES = ["eager", "graph"]
 
@@ -73,7 +77,7 @@ class Meter:
     INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT, milliwatts
 
     def __init__(self, pci):
-        self.nvml = self.handle = None
+        self.nvml = self.handle = self.source = None
         try:
             import pynvml
 
@@ -128,7 +132,8 @@ class Meter:
         counter = self.energy_j() is not None
         first = began = None
         runs = 0
-        limit = time.perf_counter() + seconds + 3
+        start = time.perf_counter()
+        limit = start + seconds + 3
         while True:
             runs += work()
             now = time.perf_counter()
@@ -136,6 +141,7 @@ class Meter:
                 continue
             e, w = self.energy_j(), self.instant_w()
             now = time.perf_counter()
+            counter = counter and (first is not None or now - start < 1)  # one that stands still is none
             moved = not counter or (last_e is not None and e != last_e)
             if first is None:
                 if moved:
@@ -156,6 +162,7 @@ class Meter:
                     return None, None, None
                 break
         length = now - first
+        self.source = "energy-counter" if counter else "integrated-power"
         watts = slope(steps) if counter else (integral / length if readings and length > 0 else None)
         return watts, (statistics.fmean(readings) if readings else None), (length / runs if runs else None)
 
@@ -349,7 +356,7 @@ def measure(torch, meter, model, x, mode, options, idle):
         watts, instant, per = meter.watch(options.energy_seconds, work)
         torch.cuda.synchronize()
         if watts and per:
-            row.update(power_w=watts, energy_j=watts * per)
+            row.update(power_w=watts, energy_j=watts * per, power_source=meter.source)
             if idle:
                 row["net_energy_j"] = (watts - idle) * per
         if instant:
@@ -399,6 +406,23 @@ def conditions(torch, meter, idle):
     return facts
 
 
+def alive(torch):
+    """Whether the card still works: some errors, of a recording that a network does not allow say, pass; others stay."""
+    try:
+        torch.cuda.synchronize()
+        return float(torch.ones(1, device="cuda").sum()) == 1
+    except Exception:
+        return False
+
+
+def need(package):
+    """The package, or the end of the program with a sentence."""
+    try:
+        return __import__(package)
+    except ImportError as e:
+        sys.exit(f"{package} is needed: {e}")
+
+
 def set_precision(torch, name):
     tf32 = name == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = tf32
@@ -415,8 +439,7 @@ def pci_of(torch):
 
 
 def sweep(options):
-    import torch
-
+    torch = need("torch")
     if not torch.cuda.is_available():
         sys.exit("no GPU that PyTorch can use")
     torch.manual_seed(options.seed)
@@ -477,8 +500,7 @@ def sweep(options):
                 except Exception as e:
                     first = (str(e).splitlines() or [type(e).__name__])[0]
                     print(f"{name} at batch {batch}, {precision}, {mode}: {first}", file=sys.stderr)
-                    if "CUDA error" in str(e):
-                        f.flush()
+                    if not alive(torch):
                         sys.exit("the card failed; the rows so far are written")
                     continue
                 w.writerow({k: (f"{v:.6g}" if isinstance(v, float) else v) for k, v in row.items()})
@@ -498,8 +520,7 @@ def rows_of(path):
 
 def export_all(options):
     """The graphs of the networks in the CSV, or of all where there is none."""
-    import torch
-
+    torch = need("torch")
     measured = {r["model"].removesuffix(".onnx") for r in rows_of(options.out)} if os.path.exists(options.out) else set(order())
     deadline = time.perf_counter() + options.minutes * 60
     for name in order():
@@ -518,14 +539,20 @@ def export_all(options):
 
 
 def split(path):
-    """One file per precision and mode, as validate takes them."""
+    """One file per precision and mode, as validate takes them. Rows whose results were not finite are left out: arithmetic
+    on NaN is not the network's."""
+    if not os.path.exists(path):
+        sys.exit(f"{path}: no such file")
     with open(path, newline="") as f:
         head = [x for x in f if x.startswith("#")]
     rows = rows_of(path)
     base, ext = os.path.splitext(path)
     for precision in PRECISIONS:
         for mode in MODES:
-            some = [r for r in rows if r["precision"] == precision and r["mode"] == mode]
+            these = [r for r in rows if r["precision"] == precision and r["mode"] == mode]
+            some = [r for r in these if r["finite"] != "0"]
+            if len(some) < len(these):
+                print(f"{precision} {mode}: {len(these) - len(some)} rows with results that are not finite are left out")
             if not some:
                 continue
             with open(f"{base}-{precision}-{mode}{ext}", "w", newline="") as f:
@@ -554,11 +581,14 @@ def main():
         return split(o.split)
     if o.export:
         return export_all(o)
-    o.batches = [int(b) for b in o.batches.split(",")]
+    try:
+        o.batches = [int(b) for b in o.batches.split(",")]
+    except ValueError:
+        p.error(f"--batches {o.batches}: want whole numbers, comma-separated")
     o.precisions, o.modes = o.precisions.split(","), o.modes.split(",")
     unknown = [x for x in o.precisions if x not in PRECISIONS] + [x for x in o.modes if x not in MODES]
     if unknown or min(o.batches) < 1:
-        p.error(f"unknown {', '.join(unknown) or 'batch'}; precisions are {', '.join(PRECISIONS)}, modes {', '.join(MODES)}")
+        p.error(f"unknown {', '.join(unknown) or 'batch below 1'}; precisions are {', '.join(PRECISIONS)}, modes {', '.join(MODES)}")
     sweep(o)
 
 
