@@ -88,21 +88,22 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 	}
 	g := m.Graph
 	e.mayInline = inlinedBase + inlinedPerNode*fileNodes(m)
-	s := &scope{vals: make(map[string]*op.Value, len(g.Initializers)+2*len(g.Nodes)), opsets: m.Opset}
+	s := newScope(len(g.Initializers) + len(g.Inputs) + len(g.Nodes))
+	s.opsets = m.Opset
 	if err := e.addInitializers(g, s); err != nil {
 		return nil, err
 	}
 	r := &Report{Model: m, Dims: dim.Env{}}
 	for i := range g.Inputs {
 		vi := &g.Inputs[i]
-		if s.vals[vi.Name] != nil {
+		if s.own(vi.Name) != nil {
 			continue // a default value stored as an initializer
 		}
 		v, err := e.input(vi, opt)
 		if err != nil {
 			return nil, err
 		}
-		s.vals[vi.Name] = v
+		s.define(vi.Name, v)
 		r.Inputs = append(r.Inputs, v)
 	}
 	if err := checkInputNames(r.Inputs, opt); err != nil {

@@ -59,14 +59,15 @@ func (e *nodeEngine) inferBody(g *onnx.Graph, in []*op.Value) (*op.Body, error) 
 	if e.scope.depth >= maxDepth {
 		return nil, e.graphError(g, "graphs are nested deeper than %d", maxDepth)
 	}
-	s := &scope{parent: e.scope, vals: make(map[string]*op.Value, len(g.Nodes)+len(g.Inputs)), prefix: e.scope.prefix,
-		calls: e.scope.calls, opsets: e.scope.opsets, attrs: e.scope.attrs, depth: e.scope.depth + 1}
+	s := newScope(len(g.Initializers) + len(g.Inputs) + len(g.Nodes))
+	s.parent, s.prefix, s.calls, s.opsets = e.scope, e.scope.prefix, e.scope.calls, e.scope.opsets
+	s.attrs, s.depth = e.scope.attrs, e.scope.depth+1
 	if err := e.addInitializers(g, s); err != nil {
 		return nil, err
 	}
 	b := &Body{Name: g.Name}
 	for i, vi := range g.Inputs {
-		if s.vals[vi.Name] != nil {
+		if s.own(vi.Name) != nil {
 			continue // an initializer with a default's name
 		}
 		v := e.newValue(vi.Name)
@@ -77,7 +78,7 @@ func (e *nodeEngine) inferBody(g *onnx.Graph, in []*op.Value) (*op.Body, error) 
 			v.SetType(in[i])
 			v.Data, v.Const, v.Roots = in[i].Data, in[i].Const, in[i].Roots
 		}
-		s.vals[vi.Name] = v
+		s.define(vi.Name, v)
 		b.Inputs = append(b.Inputs, v)
 	}
 	if err := e.spend(len(g.Nodes), g); err != nil {
@@ -179,9 +180,9 @@ func (e *engine) inline(g *onnx.Graph, p *onnx.Node, f *onnx.Function, s *scope)
 	if err := e.spend(len(f.Nodes), g); err != nil {
 		return nil, err
 	}
-	inner := &scope{vals: make(map[string]*op.Value, len(f.Nodes)+len(f.Inputs)), prefix: nodeName(p, s),
-		calls: append(slices.Clip(s.calls), key), opsets: f.Opset, depth: s.depth + 1,
-		attrs: bindAttrs(p, f, s.attrs)}
+	inner := newScope(len(f.Inputs) + len(f.Nodes))
+	inner.prefix, inner.calls, inner.opsets = nodeName(p, s), append(slices.Clip(s.calls), key), f.Opset
+	inner.depth, inner.attrs = s.depth+1, bindAttrs(p, f, s.attrs)
 	if len(f.Opsets) == 0 {
 		inner.opsets = s.opsets
 	}
@@ -194,7 +195,7 @@ func (e *engine) inline(g *onnx.Graph, p *onnx.Node, f *onnx.Function, s *scope)
 			if v == nil {
 				return nil, e.graphError(g, "node %q: input %d %q is not defined", p.Name, i, p.Inputs[i])
 			}
-			inner.vals[name] = v
+			inner.define(name, v)
 		}
 	}
 	body := resolve(f.Nodes, inner)
@@ -210,11 +211,11 @@ func (e *engine) inline(g *onnx.Graph, p *onnx.Node, f *onnx.Function, s *scope)
 		if i >= len(f.Outputs) {
 			return nil, e.graphError(g, "node %q asks for output %d of %s.%s, which has %d", p.Name, i, f.Domain, f.Name, len(f.Outputs))
 		}
-		v := inner.vals[f.Outputs[i]]
+		v := inner.own(f.Outputs[i])
 		if v == nil {
 			return nil, e.graphError(fg, "output %q is produced by no node", f.Outputs[i])
 		}
-		s.vals[name] = v
+		s.define(name, v)
 	}
 	return nodes, nil
 }
@@ -243,7 +244,7 @@ func bindAttrs(p *onnx.Node, f *onnx.Function, outer *callAttrs) *callAttrs {
 func resolve(nodes []*onnx.Node, s *scope) []*onnx.Node {
 	absent := map[string]bool{}
 	for _, name := range s.attrs.f.Inputs {
-		if s.vals[name] == nil {
+		if s.own(name) == nil {
 			absent[name] = true
 		}
 	}

@@ -50,24 +50,57 @@ type engine struct {
 
 type funcKey struct{ domain, name, overload string }
 
-// scope maps the names of one graph to values; names of enclosing graphs are visible.
+// scope maps the names of one graph to values; names of enclosing graphs are visible. Each name has a slot, so that a
+// graph's names are looked up once and not at every use.
 type scope struct {
 	parent *scope
-	vals   map[string]*op.Value
-	prefix string // of node names inside inlined calls
+	slots  map[string]int32
+	vals   []*op.Value // by slot; nil where the value is not made yet
+	prefix string      // of node names inside inlined calls
 	calls  []funcKey
 	opsets func(domain string) (int64, bool)
 	attrs  *callAttrs // attributes of the call being inlined
 	depth  int
 }
 
+// newScope is an empty scope for about n names.
+func newScope(n int) *scope {
+	return &scope{slots: make(map[string]int32, n), vals: make([]*op.Value, 0, n)}
+}
+
+// lookup returns the value that a name has by now, nil where it has none.
 func (s *scope) lookup(name string) *op.Value {
 	for ; s != nil; s = s.parent {
-		if v, ok := s.vals[name]; ok {
+		if v := s.own(name); v != nil {
 			return v
 		}
 	}
 	return nil
+}
+
+// own is lookup without the enclosing graphs.
+func (s *scope) own(name string) *op.Value {
+	if i, ok := s.slots[name]; ok {
+		return s.vals[i]
+	}
+	return nil
+}
+
+// define gives a name a value.
+func (s *scope) define(name string, v *op.Value) {
+	i, ok := s.slots[name]
+	if !ok {
+		i = s.reserve(name)
+	}
+	s.vals[i] = v
+}
+
+// reserve makes a slot for a name.
+func (s *scope) reserve(name string) int32 {
+	i := int32(len(s.vals))
+	s.slots[name] = i
+	s.vals = append(s.vals, nil)
+	return i
 }
 
 func (e *engine) newValue(name string) *op.Value {
@@ -152,18 +185,23 @@ func (e *engine) defineConst(s *scope, v *op.Value) {
 	v.Const = true
 	v.Roots = []*op.Value{v}
 	v.Seal()
-	s.vals[v.Name] = v
+	s.define(v.Name, v)
 }
 
 // inferNodes infers the nodes in order and returns those that execute, folded constants left out.
 func (e *engine) inferNodes(g *onnx.Graph, protos []*onnx.Node, s *scope) ([]*Node, error) {
-	order, err := e.order(g, protos, s)
+	order, slots, err := e.order(g, protos, s)
 	if err != nil {
 		return nil, err
 	}
 	nodes := make([]*Node, 0, len(protos))
 	slab := make([]Node, 0, min(len(protos), 1024))
 	for i, p := range order {
+		var at []int32
+		if slots != nil {
+			n := len(p.Inputs) + len(p.Outputs)
+			at, slots = slots[:n], slots[n:]
+		}
 		if i%256 == 0 {
 			if err := e.ctx.Err(); err != nil {
 				return nil, err
@@ -182,7 +220,7 @@ func (e *engine) inferNodes(g *onnx.Graph, protos []*onnx.Node, s *scope) ([]*No
 		}
 		slab = append(slab, Node{Proto: p})
 		n := &slab[len(slab)-1]
-		executes, err := e.inferNode(g, n, s)
+		executes, err := e.inferNode(g, n, s, at)
 		if err != nil {
 			return nil, err
 		}
@@ -198,60 +236,101 @@ func (e *engine) inferNodes(g *onnx.Graph, protos []*onnx.Node, s *scope) ([]*No
 	return nodes, nil
 }
 
+// noSlot stands for an absent argument and for one that an enclosing graph has.
+const noSlot = -1
+
 // order returns the nodes in an order in which every input is defined before its use: the file's order where that
-// is one, a stable topological order otherwise.
-func (e *engine) order(g *onnx.Graph, protos []*onnx.Node, s *scope) ([]*onnx.Node, error) {
-	defined := make(map[string]int, len(protos)) // name → producing node
+// is one, a stable topological order otherwise. In the file's order, slots are those of the inputs and outputs of each
+// node in turn.
+func (e *engine) order(g *onnx.Graph, protos []*onnx.Node, s *scope) (nodes []*onnx.Node, slots []int32, err error) {
+	d := &definitions{s: s, first: int32(len(s.vals)), by: make([]int32, 0, len(protos))}
+	args := 0
 	for i, p := range protos {
+		args += len(p.Inputs) + len(p.Outputs)
 		for _, out := range p.Outputs {
 			if out == "" {
 				continue
 			}
-			if _, twice := defined[out]; twice || s.vals[out] != nil {
-				return nil, e.graphError(g, "value %q is defined twice, the second time by %s", out, describe(i, p))
+			known := len(s.slots)
+			if s.reserve(out); len(s.slots) == known {
+				return nil, nil, e.graphError(g, "value %q is defined twice, the second time by %s", out, describe(i, p))
 			}
-			defined[out] = i
+			d.by = append(d.by, int32(i))
 		}
 	}
 	sorted := true
+	slots = make([]int32, 0, args)
+	made := d.first
 	for i, p := range protos {
 		for k, in := range p.Inputs {
-			if in == "" {
+			at := int32(noSlot)
+			if in != "" {
+				j, local := s.slots[in]
+				switch {
+				case !local && s.parent.lookup(in) == nil:
+					return nil, nil, e.graphError(g, "%s: input %d %q is produced by no node, initializer or graph input", describe(i, p), k, in)
+				case local:
+					at = j
+					sorted = sorted && d.before(j, i)
+				}
+			}
+			slots = append(slots, at)
+		}
+		for _, out := range p.Outputs {
+			if out == "" {
+				slots = append(slots, noSlot)
 				continue
 			}
-			j, local := defined[in]
-			switch {
-			case local && j >= i:
-				sorted = false
-			case !local && s.lookup(in) == nil:
-				return nil, e.graphError(g, "%s: input %d %q is produced by no node, initializer or graph input", describe(i, p), k, in)
-			}
+			slots = append(slots, made)
+			made++
 		}
 		for a := range p.Attributes {
 			if !sorted {
 				break
 			}
 			for _, name := range e.captures(p.Attributes[a].G) {
-				if j, local := defined[name]; local && j >= i {
+				if j, local := s.slots[name]; local && !d.before(j, i) {
 					sorted = false
 				}
 			}
 		}
 	}
 	if sorted {
-		return protos, nil
+		return protos, slots, nil
 	}
 	e.diagnose(Diagnostic{SeverityNote, CodeOrder, "", fmt.Sprintf("graph %q: nodes are not in topological order; sorted", g.Name)})
-	return e.sort(g, protos, defined)
+	nodes, err = e.sort(g, protos, d)
+	return nodes, nil, err
+}
+
+// definitions says which node of a graph makes the value of a slot.
+type definitions struct {
+	s     *scope
+	first int32   // slots before it are initializers and inputs
+	by    []int32 // producing node, by slot from first on
+}
+
+// before reports whether the value of a slot is there when node i runs in file order.
+func (d *definitions) before(slot int32, i int) bool {
+	return slot < d.first || int(d.by[slot-d.first]) < i
+}
+
+// producer returns the node that makes a name; ok is false where none of this graph does.
+func (d *definitions) producer(name string) (i int, ok bool) {
+	slot, ok := d.s.slots[name]
+	if !ok || slot < d.first {
+		return 0, false
+	}
+	return int(d.by[slot-d.first]), true
 }
 
 // sort is Kahn's algorithm that takes ready nodes in file order.
-func (e *engine) sort(g *onnx.Graph, protos []*onnx.Node, defined map[string]int) ([]*onnx.Node, error) {
+func (e *engine) sort(g *onnx.Graph, protos []*onnx.Node, d *definitions) ([]*onnx.Node, error) {
 	users := make([][]int, len(protos))
 	missing := make([]int, len(protos))
 	for i, p := range protos {
 		need := func(name string) {
-			if j, ok := defined[name]; ok {
+			if j, ok := d.producer(name); ok {
 				users[j] = append(users[j], i)
 				missing[i]++
 			}
@@ -338,8 +417,9 @@ func (e *engine) captures(g *onnx.Graph) []string {
 	return e.captured[g]
 }
 
-// inferNode infers one node; executes is false where all its outputs are constants.
-func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope) (executes bool, err error) {
+// inferNode infers one node; executes is false where all its outputs are constants. at are the slots of its inputs and
+// outputs, nil where they have to be looked up.
+func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope, at []int32) (executes bool, err error) {
 	p := n.Proto
 	e.counted++
 	n.Name = nodeName(p, s)
@@ -349,7 +429,12 @@ func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope) (executes bool, err
 		if name == "" {
 			continue
 		}
-		v := s.lookup(name)
+		var v *op.Value
+		if at != nil && at[i] != noSlot {
+			v = s.vals[at[i]]
+		} else {
+			v = s.lookup(name)
+		}
 		if v == nil {
 			return false, e.graphError(g, "node %q (%s): input %d %q is not defined", p.Name, p.OpType, i, name)
 		}
@@ -362,8 +447,12 @@ func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope) (executes bool, err
 	}
 	for i, name := range p.Outputs {
 		outs[i] = e.newValue(name)
-		if name != "" {
-			s.vals[name] = outs[i]
+		switch {
+		case name == "":
+		case at != nil:
+			s.vals[at[len(p.Inputs)+i]] = outs[i]
+		default:
+			s.define(name, outs[i])
 		}
 	}
 	version, imported := s.opsets(p.Domain)
@@ -391,7 +480,7 @@ func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope) (executes bool, err
 		switch {
 		case len(outs) == 0:
 		case p.OpType == "Identity" && n.Rule.Domain == "": // another name of the same constant
-			s.vals[p.Outputs[0]] = n.Inputs[0]
+			s.define(p.Outputs[0], n.Inputs[0])
 		case outs[0].Inferred:
 			n.Outputs = outs
 		}

@@ -21,6 +21,7 @@ func (g *graph) afterConv(n *gnode, opType string) *gnode {
 		return nil
 	}
 	if next == nil || !next.is(opType) || n.out[0].output || len(n.in) < 2 || !n.in[1].isConst() ||
+		len(n.in[1].val.Shape) < 3 || // not known, or no filters
 		len(n.in) > 2 && n.in[2] != nil && !n.in[2].isConst() {
 		return nil
 	}

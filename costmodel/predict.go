@@ -53,7 +53,8 @@ func (e *OptionError) Error() string { return e.Msg }
 func (e *OptionError) Unwrap() error { return e.Err }
 
 // Predict says what one inference costs. It compiles the Report for the runtime and evaluates it once; use Compile and
-// Predictor.At for sweeps. The error is an *OptionError where device, model and options do not fit together, or ctx's.
+// Predictor.At for sweeps. The error is an *OptionError where device, model and options do not fit together,
+// dim.ErrOverflow where a figure does not fit 64 bits, or ctx's.
 func Predict(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options) (*Prediction, error) {
 	p, err := Compile(ctx, r, d, o)
 	if err != nil {
