@@ -107,7 +107,7 @@ func DefaultRuntime(d *specs.Device) Runtime {
 			return Runtime(d.Fits[i].Runtime)
 		}
 	}
-	if _, err := ParseRuntime(string(ORTCPU)); err == nil && d.Class == specs.CPU {
+	if d.Class == specs.CPU {
 		return ORTCPU
 	}
 	return Eager

@@ -72,7 +72,7 @@ func log2Axis(a *plot.Axis, first, last int) {
 }
 
 // logAxis is a logarithmic axis from lo to hi with labels at 1, 2 and 5 times the powers of ten, or at the powers alone
-// where the range is wide; minor ticks between.
+// where the range is wide; minor ticks between. write prints the value of a label (number, most often).
 func logAxis(a *plot.Axis, lo, hi float64, write func(float64) string) {
 	a.Scale = plot.LogScale{}
 	a.Min, a.Max = lo, hi

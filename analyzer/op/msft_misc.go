@@ -201,6 +201,58 @@ func deltaNetWork(c *Call) Work {
 	return w
 }
 
+// charConv is WordConvEmbedding: characters of words (words, length), a filter (filters, 1, window, size) over the rows of
+// a table of characters, tanh, and the largest value along the word.
+type charConv struct{ words, positions, filters, window, size dim.Dim }
+
+func readCharConv(c *Call) (g charConv, known bool, err error) {
+	words, knownWords, err := c.WantRank(0, 2, 2)
+	if err != nil {
+		return g, false, err
+	}
+	w, knownFilter, err := c.WantRank(1, 4, 4)
+	if err != nil || !knownWords || !knownFilter {
+		return g, false, err
+	}
+	g = charConv{words: words[0], filters: w[0], window: w[2], size: w[3]}
+	g.positions = words[1].Sub(g.window).AddInt(1)
+	return g, true, nil
+}
+
+func charConvShape(c *Call) error {
+	g, known, err := readCharConv(c)
+	if err != nil {
+		return err
+	}
+	c.setOut(0, c.typeOf(1), Shape{g.words, g.filters}, known)
+	return nil
+}
+
+// charConvWork takes every word to be as long as the sequence allows; the runtime stops at the first character 0.
+func charConvWork(c *Call) Work {
+	g, known, err := readCharConv(c)
+	if err != nil || !known {
+		return Work{}
+	}
+	w := contractions(Contraction{Kind: MatMulKind, Batch: dim.Const(1), Groups: dim.Const(1), M: g.words.Mul(g.positions), N: g.filters,
+		K: g.window.Mul(g.size), Weight: 1})
+	out := dim.Prod(g.words, g.positions, g.filters)
+	return w.plus(out.MulInt(2), out) // bias, maximum; tanh
+}
+
+// charConvTraffic reads a row of the table for every character.
+func charConvTraffic(c *Call) (read, written dim.Dim) {
+	read, written = streamed(c, inputs(3))
+	g, known, err := readCharConv(c)
+	if err != nil || !known || !c.In[0].Ranked {
+		return read, written
+	}
+	if rows, ok := TensorBytes(c.typeOf(3), c.In[0]); ok {
+		read = read.Add(rows.Mul(g.size))
+	}
+	return read, written
+}
+
 var msMiscRules = []Rule{
 	ms(Rule{Op: "QEmbedLayerNormalization", Shape: qembedShape, Work: qembedWork, Memory: Indexed, Class: Normalization, Traffic: qembedTraffic,
 		QuantInputs: inputs(2, 3, 4, 5, 6), Scales: inputsFrom(8), Doc: "2 to dequantise each gathered element; as EmbedLayerNormalization"}),
@@ -211,4 +263,6 @@ var msMiscRules = []Rule{
 		Scales: inputs(8, 9, 10, 11), Doc: docRecurrent + "; 5 and a division per element of input and state to quantise it"}),
 	ms(Rule{Op: "QLinearReduceMean", Shape: qlinearReduceShape, Work: requantized(perInput(0, 1, 0)), Class: Reduction, Scales: inputsFrom(1),
 		Doc: "1 per input element; " + docRequantize}),
+	ms(Rule{Op: "WordConvEmbedding", Shape: charConvShape, Work: charConvWork, Memory: Indexed, Traffic: charConvTraffic, Class: Contract,
+		Doc: "positions·filters·window·size MACs a word of full length; 2 and a tanh for bias, activation and maximum"}),
 }

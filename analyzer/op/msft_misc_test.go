@@ -76,3 +76,34 @@ func TestBlockGather(t *testing.T) {
 		t.Errorf("params: got %v, want 128000", n)
 	}
 }
+
+// TestWordConvEmbedding counts the filter at every place of every word, beside the loops of the runtime.
+func TestWordConvEmbedding(t *testing.T) {
+	const words, length, filters, window, size = 6, 9, 5, 3, 4
+	in := []*Value{tensorOf(onnx.Int32, words, length), f32(filters, 1, window, size), f32(filters), f32(100, size)}
+	c, w := apply(t, "com.microsoft.WordConvEmbedding", 1, 1, nil, in...)
+	if got, want := types(c), "float32[6,5]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	var macs, places int64
+	for range words {
+		for at := 0; at+window <= length; at++ {
+			for range filters {
+				places++
+				macs += window * size
+			}
+		}
+	}
+	wantConst(t, "MACs", w.MACs, macs)
+	wantConst(t, "vector", w.Vector, 2*places)
+	wantConst(t, "special", w.Special, places)
+	_, r := newCall("com.microsoft.WordConvEmbedding", 1, 1, nil)
+	read, written := r.Traffic(c)
+	wantConst(t, "read", read, 4*(words*length+filters*window*size+filters)+4*words*length*size)
+	wantConst(t, "written", written, 4*words*filters)
+
+	c, _ = apply(t, "com.microsoft.WordConvEmbedding", 1, 1, nil, tensorOf(onnx.Int32, "words", 9), f32(5, 1, 3, 4), f32(5), f32(100, 4))
+	if got, want := types(c), "float32[words,5]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

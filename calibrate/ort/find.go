@@ -14,6 +14,8 @@ import (
 // EnvLibrary is the environment variable that names the library, or the directory that holds it.
 const EnvLibrary = "ONNXRUNTIME_LIB"
 
+var errNoCgo = fmt.Errorf("ONNX Runtime: this program was built without cgo and cannot open it: %w", errors.ErrUnsupported)
+
 // ErrNotFound is wrapped by the error of Find where no library is anywhere.
 var ErrNotFound = errors.New("ONNX Runtime's library not found")
 
@@ -34,6 +36,9 @@ func Find(explicit string) (string, error) {
 		if path := libraryIn(dir); path != "" {
 			return path, nil
 		}
+	}
+	if !Available {
+		return "", errNoCgo
 	}
 	return "", fmt.Errorf("%w: set %s to its path, install the npm package onnxruntime-node or the Python package onnxruntime "+
 		"in the working directory, or install the C library where the loader finds it", ErrNotFound, EnvLibrary)

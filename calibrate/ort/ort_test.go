@@ -88,6 +88,12 @@ func TestFind(t *testing.T) {
 	if err == nil {
 		t.Skip("this machine has a system-wide Python package")
 	}
+	if !Available {
+		if !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("without cgo: got %v, want it to say that no library would help", err)
+		}
+		return
+	}
 	if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "onnxruntime-node") || !strings.Contains(err.Error(), EnvLibrary) {
 		t.Errorf("got %v, want it to say how to get one", err)
 	}

@@ -2,15 +2,8 @@
 
 package ort
 
-import (
-	"errors"
-	"fmt"
-)
-
 // Available reports whether this program can open ONNX Runtime at all.
 const Available = false
-
-var errNoCgo = fmt.Errorf("ONNX Runtime: this program was built without cgo and cannot open it: %w", errors.ErrUnsupported)
 
 // Library is the loaded ONNX Runtime.
 type Library struct{ Path, Version string }

@@ -93,21 +93,24 @@ predicted. What is missing is said on the figure. 'onnxcost plot --list' describ
 	return c
 }
 
-// ownChart is one of the tool's own charts.
+// ownChart is one of the tool's own charts: each draws one figure for a model, all one for every model together.
 type ownChart struct {
 	name, title string
-	perModel    bool // one figure for each model; otherwise one for all
-	measured    bool // needs --measured
+	measured    bool // needs --measured and no model
+	each        func(*plotRun, *plots.Subject) (*plots.Figure, error)
+	all         func(*plotRun) (*plots.Figure, error)
 }
 
 var ownCharts = []ownChart{
-	{"roofline", "kernels under the roofs of the device, sized by time", true, false},
-	{"layers", "time, operations and energy along the network", true, false},
-	{"memory", "live activations over the run, with the peak named", true, false},
-	{"batch", "latency, throughput and energy against batch size", false, false},
-	{"pareto", "accuracy, or a column of --accuracy, against energy or latency, with the frontier", false, false},
-	{"fit", "fitted against measured times by group (--measured with predicted_s and group)", false, true},
-	{"validate", "predicted against measured times with the ±10 % band (--measured)", false, true},
+	{name: "roofline", title: "kernels under the roofs of the device, sized by time", each: predictedChart(plots.Roofline)},
+	{name: "layers", title: "time, operations and energy along the network", each: predictedChart(plots.Layers)},
+	{name: "memory", title: "live activations over the run, with the peak named", each: (*plotRun).memory},
+	{name: "batch", title: "latency, throughput and energy against batch size", all: (*plotRun).batch},
+	{name: "pareto", title: "accuracy, or a column of --accuracy, against energy or latency, with the frontier", all: (*plotRun).pareto},
+	{name: "fit", title: "fitted against measured times by group (--measured with predicted_s and group)", measured: true,
+		all: func(r *plotRun) (*plots.Figure, error) { return r.pairs("fit") }},
+	{name: "validate", title: "predicted against measured times with the ±10 % band (--measured)", measured: true,
+		all: func(r *plotRun) (*plots.Figure, error) { return r.pairs("validate") }},
 }
 
 func figureNames() []string {

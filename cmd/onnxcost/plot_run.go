@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -172,7 +173,7 @@ func (r *plotRun) dataset(ctx context.Context) (*plots.Dataset, error) {
 		}
 	}
 	for i, sub := range r.subjects {
-		if i > 0 && contains(r.args[:i], r.args[i]) {
+		if slices.Contains(r.args[:i], r.args[i]) {
 			continue
 		}
 		if paperNetwork(r.args[i]) != "" && r.o.source != "measured" {
@@ -195,19 +196,10 @@ func paperNetwork(arg string) string {
 	return ""
 }
 
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
-}
-
 // drawOwn draws one of the tool's own charts.
 func (r *plotRun) drawOwn(c ownChart) ([]drawn, error) {
-	if !c.perModel {
-		f, err := r.drawJoint(c.name)
+	if c.all != nil {
+		f, err := c.all(r)
 		if err != nil {
 			return nil, err
 		}
@@ -215,45 +207,40 @@ func (r *plotRun) drawOwn(c ownChart) ([]drawn, error) {
 	}
 	var out []drawn
 	for _, sub := range r.subjects {
-		var f *plots.Figure
-		if c.name == "memory" {
-			var err error
-			if f, err = plots.MemoryTimeline(sub.Name, sub.Report, r.style); err != nil {
-				return nil, err
-			}
-		} else {
-			p, err := sub.Predictor.At(r.o.batch, nil)
-			if err != nil {
-				return nil, err
-			}
-			if c.name == "roofline" {
-				f = plots.Roofline(sub.Name, p, r.device, r.style)
-			} else {
-				f = plots.Layers(sub.Name, p, r.device, r.style)
-			}
+		f, err := c.each(r, sub)
+		if err != nil {
+			return nil, err
 		}
 		out = append(out, drawn{c.name + "-" + safeStem(sub.Name), f})
 	}
 	return out, nil
 }
 
-// drawJoint draws the charts that hold all models.
-func (r *plotRun) drawJoint(name string) (*plots.Figure, error) {
-	switch name {
-	case "batch":
-		var sweeps []plots.Sweep
-		for _, sub := range r.subjects {
-			sw, err := sweep(sub)
-			if err != nil {
-				return nil, err
-			}
-			sweeps = append(sweeps, sw)
+// predictedChart is a chart of a model's kernels at the batch size asked for.
+func predictedChart(draw func(string, *costmodel.Prediction, *specs.Device, plots.Style) *plots.Figure) func(*plotRun, *plots.Subject) (*plots.Figure, error) {
+	return func(r *plotRun, sub *plots.Subject) (*plots.Figure, error) {
+		p, err := sub.Predictor.At(r.o.batch, nil)
+		if err != nil {
+			return nil, err
 		}
-		return plots.Batch(sweeps, r.device, r.style), nil
-	case "pareto":
-		return r.pareto()
+		return draw(sub.Name, p, r.device, r.style), nil
 	}
-	return r.pairs(name)
+}
+
+func (r *plotRun) memory(sub *plots.Subject) (*plots.Figure, error) {
+	return plots.MemoryTimeline(sub.Name, sub.Report, r.style)
+}
+
+func (r *plotRun) batch() (*plots.Figure, error) {
+	var sweeps []plots.Sweep
+	for _, sub := range r.subjects {
+		sw, err := sweep(sub)
+		if err != nil {
+			return nil, err
+		}
+		sweeps = append(sweeps, sw)
+	}
+	return plots.Batch(sweeps, r.device, r.style), nil
 }
 
 // sweep predicts a model at powers of two up to 256, or at its only batch size.
