@@ -109,7 +109,7 @@ func TestPowerOfProfile(t *testing.T) {
 	if p.EnergyJ == nil || p.IdleW == nil || *p.IdleW != 8 || p.Provenance != "calibrated" || p.Covers != "package" {
 		t.Errorf("measured power: got %+v", p)
 	}
-	if !strings.Contains(said, "--idle-power is not needed: the calibration has 8 W") || !strings.Contains(said, "1 threads: power of the package, ") {
+	if !strings.Contains(said, "--idle-power is not needed: the calibration has 8 W") || !strings.Contains(said, "1 thread: power of the package, ") {
 		t.Errorf("measured power: calibrate said %q", said)
 	}
 
