@@ -175,7 +175,7 @@ var convClasses = []microClass{
 		return convDraw{cin: g * d.pick(2, 4, 6, 8, 12), cout: g * d.pick(2, 4, 6, 8, 12), g: g, h: d.log(6, 60), kh: 3, kw: 3, act: d.pick(0, 1)}
 	}),
 	convClass("dilated", 6, 3e6, 2e8, func(d *draw) convDraw {
-		return convDraw{cin: d.channels(16, 384), cout: d.channels(16, 384), h: d.log(8, 80), kh: 3, kw: 3, dil: d.pick(2, 3, 4, 6), act: d.pick(0, 1)}
+		return convDraw{cin: d.channels(16, 384), cout: d.channels(16, 384), h: d.log(8, 80), kh: 3, kw: 3, dil: d.pick(2, 4, 6, 12, 18), act: d.pick(0, 1)}
 	}),
 	convClass("im2col", 10, 2e6, 1.5e8, func(d *draw) convDraw {
 		odd := func() int64 { return d.log(16, 400)/4*4 + d.pick(1, 2, 3) } // no multiple of 4: the blocked layout does not take it

@@ -111,8 +111,8 @@ var elementClasses = []microClass{
 	elementClass("clip", func(m *micro, x arg) arg {
 		return m.op("Clip", x.dims, []arg{m.unary("Neg", x), m.scalar(-3), m.scalar(3)})
 	}),
-	elementClass("prelu", func(m *micro, x arg) arg {
-		return m.op("PRelu", x.dims, []arg{m.unary("Neg", x), m.positive(x.dims[1], 1, 1)})
+	elementClass("prelu", func(m *micro, x arg) arg { // of numbers of either sign: the runtime branches at every one of them
+		return m.op("PRelu", x.dims, []arg{m.op("Sub", x.dims, []arg{x, m.scalar(0.4)}), m.positive(x.dims[1], 1, 1)})
 	}),
 	elementClass("cast", func(m *micro, x arg) arg {
 		return m.unary("Cast", m.unary("Cast", x, attrInt("to", int64(onnx.Int32))), attrInt("to", int64(onnx.Float32)))

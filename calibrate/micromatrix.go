@@ -130,7 +130,7 @@ func recurrent(name, op string, gates int64) microClass {
 	return microClass{
 		name: name, keys: []string{"t", "n", "i", "h", "dirs"}, count: 14,
 		draw: func(d *draw) []int64 {
-			return []int64{d.log(4, 120), d.pick(1, 1, 1, 1, 2, 4), d.log(16, 700), d.log(24, 700), d.pick(1, 1, 2)}
+			return []int64{d.log(4, 120), d.pick(1, 1, 1, 2, 4, 8), d.log(16, 700), d.log(24, 700), d.pick(1, 1, 2)}
 		},
 		fits: func(p micros) bool {
 			for _, k := range []string{"t", "n", "i", "h", "dirs"} {

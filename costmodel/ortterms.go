@@ -17,7 +17,7 @@ import (
 // The counts follow MLAS, the runtime's library of CPU kernels: blocks of 16 channels, register tiles of 6 outputs by 64
 // channels in the blocked convolutions and of 12 rows by 32 columns in matrix products on AVX-512. On narrower machines
 // the coefficients absorb what differs.
-const FormORTCPU = "ort-cpu/linear/v1"
+const FormORTCPU = "ort-cpu/linear/v2"
 
 // A Term is one summand of a kernel's time before its coefficient.
 type Term struct {
@@ -29,8 +29,8 @@ type Term struct {
 // ORTCache are the sizes at which data stop being near, in bytes. They belong to the machine and stand in the group
 // "cache" of a fit.
 type ORTCache struct {
-	// Near is what an operator's inputs and outputs may take and still be found in the core's own cache; Far what they
-	// may take and still be found in any cache.
+	// Near is the distance up to which activations are found in the core's own cache, Far that up to which they are found
+	// in any; from twice as far on none of them are.
 	Near, Far float64
 	// Weights are found in a cache where an inference takes up to ColdFrom of weights and results, none of them from
 	// ColdTo on, and a share in between.
@@ -62,8 +62,9 @@ func ORTTerms(p *Plan, env dim.Env, cache ORTCache, threads int) ([][]Term, erro
 	}
 	share := weightShares{ramp(used, cache.Near, 4*cache.Near), ramp(used, cache.ColdFrom, cache.ColdTo), ramp(used, cache.ColdTo, 2*cache.ColdTo)}
 	out := make([][]Term, len(ks))
+	far := distances(p, ks, cache)
 	for i := range ks {
-		out[i] = ks[i].terms(cache, share)
+		out[i] = ks[i].terms(cache, share, far[i])
 	}
 	return out, nil
 }
@@ -142,7 +143,7 @@ func (k *ortKernel) add(name string, value float64) {
 func (k *ortKernel) call() { k.list = append(k.list, Term{k.group, "calls", 1}) }
 
 // terms is the time of one execution in terms.
-func (k *ortKernel) terms(cache ORTCache, share weightShares) []Term {
+func (k *ortKernel) terms(cache ORTCache, share weightShares, far distant) []Term {
 	k.near = cache.Near
 	k.list = append(k.list, Term{NodeGroup, "calls", 1})
 	switch k.Kind {
@@ -164,20 +165,21 @@ func (k *ortKernel) terms(cache ORTCache, share weightShares) []Term {
 	if k.forks > 0 {
 		k.list = append(k.list, Term{NodeGroup, "forks", k.forks})
 	}
-	k.traffic(cache, share)
+	k.traffic(share, far)
 	return k.list
 }
 
 // traffic is what bytes cost that no cache near the core holds.
-func (k *ortKernel) traffic(cache ORTCache, share weightShares) {
-	moved := k.read + k.written
+func (k *ortKernel) traffic(share weightShares, far distant) {
 	add := func(name string, v float64) {
 		if v > 0 {
 			k.list = append(k.list, Term{TrafficGroup, name, v})
 		}
 	}
-	add("mid_bytes", moved-cache.Near)
-	add("far_bytes", moved-cache.Far)
+	add("mid_read_bytes", far.midRead)
+	add("mid_write_bytes", far.midWrite)
+	add("far_read_bytes", far.farRead)
+	add("far_write_bytes", far.farWrite)
 	add("warm_bytes", k.weights*share.warm)
 	add("cold_bytes", k.weights*share.cold)
 	add("lost_bytes", k.weights*share.lost)

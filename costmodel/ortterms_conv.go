@@ -37,6 +37,7 @@ type convGeometry struct {
 	n, cin, cout, h, w, oh, ow, kh, kw, groups, stride float64
 	taps                                               float64 // taps inside of the image, over all outputs of one channel pair
 	rows                                               float64 // row taps inside of the image, over all output rows
+	edge                                               float64 // columns of output some of whose taps lie outside of the image
 	outputs                                            float64 // elements
 }
 
@@ -57,6 +58,7 @@ func (k *ortKernel) geometry(x, y, w []float64) convGeometry {
 	}
 	g.stride = at(stride, 1)
 	g.rows = insideTaps(g.h, g.oh, g.kh, at(stride, 0), at(dilation, 0))
+	g.edge = g.ow - insideColumns(g.w, g.ow, g.kw, at(stride, 1), at(dilation, 1))
 	g.taps = g.rows * insideTaps(g.w, g.ow, g.kw, at(stride, 1), at(dilation, 1))
 	return g
 }
@@ -81,6 +83,15 @@ func (k *ortKernel) divideSets(g convGeometry) {
 	k.divide(divideRows(g.n*g.groups, math.Ceil(g.cout/g.groups/nchwcBlock), g.oh, k.threads))
 }
 
+// insideColumns counts the outputs along one axis all of whose taps fall inside of the image. The others are computed one
+// by one, with a look at the image's edge for every tap.
+func insideColumns(in, out, taps, stride, dilation float64) float64 {
+	span := dilation*(taps-1) + 1
+	pad := math.Floor(math.Max(0, (out-1)*stride+span-in) / 2)
+	lo, hi := math.Ceil(pad/stride), math.Min(out-1, math.Floor((in-span+pad)/stride))
+	return math.Max(0, hi-lo+1)
+}
+
 const (
 	tileOutputs  = 6  // outputs of a register tile in the blocked convolutions
 	tileChannels = 64 // output channels of a register tile: four blocks
@@ -101,6 +112,7 @@ func (k *ortKernel) direct(g convGeometry) {
 	k.add("macs", g.n*g.cout*g.cin*g.taps)
 	k.add("broadcasts", g.n*g.cin*g.taps*sets)
 	k.add("weight_loads", g.n*g.cin*g.cout*g.rows*g.kw*passes)
+	k.add("edge_macs", g.n*g.cout*g.cin*g.rows*g.kw*g.edge)
 	k.add("accumulations", g.n*g.oh*g.ow*g.cout*g.cin/nchwcBlock)
 	k.add("rows", g.n*g.oh*sets*g.cin/nchwcBlock)
 	if g.stride > 1 {
@@ -137,6 +149,7 @@ func (k *ortKernel) stem(g convGeometry) {
 	k.add("macs", g.n*g.cout*g.cin*g.taps)
 	k.add("broadcasts", g.n*g.cin*g.taps*sets)
 	k.add("weight_loads", g.n*g.cin*g.cout*g.rows*g.kw*passes)
+	k.add("edge_macs", g.n*g.cout*g.cin*g.rows*g.kw*g.edge)
 	k.add("accumulations", g.n*g.oh*g.ow*g.cout)
 	k.add("rows", g.n*g.oh*sets)
 	k.add("inputs", g.n*g.cin*g.h*g.w)
@@ -151,6 +164,7 @@ func (k *ortKernel) depthwise(g convGeometry) {
 	blocks := g.cout / nchwcBlock
 	k.add("macs", g.n*g.cout*g.taps)
 	k.add("weight_loads", g.n*g.cout*g.rows*g.kw*math.Ceil(g.ow/tileOutputs))
+	k.add("edge_macs", g.n*g.cout*g.rows*g.kw*g.edge)
 	k.add("outputs", g.outputs)
 	k.add("inputs", g.n*g.cout*g.h*g.w)
 	k.add("rows", g.n*g.oh*blocks)

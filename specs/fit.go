@@ -23,7 +23,7 @@ func (Measure) allowed() []string { return []string{"time", "power", "energy", "
 // has at most one fit of each combination.
 type Fit struct {
 	Measure Measure `spec:"measure,required"`
-	// Form names the formula and its version, such as ort-cpu/linear/v1. The
+	// Form names the formula and its version, such as ort-cpu/linear/v2. The
 	// cost model refuses forms it does not know.
 	Form      string `spec:"form,required"`
 	Runtime   string `spec:"runtime"`            // "" for any
