@@ -45,8 +45,8 @@ func distances(p *Plan, ks []ortKernel, cache ORTCache) []distant {
 			of(v).uses++
 		}
 	}
-	for _, v := range p.Report.Outputs {
-		of(v).uses = -1
+	for _, v := range append(append([]*op.Value(nil), p.Report.Inputs...), p.Report.Outputs...) {
+		of(v).uses = -1 // the caller's memory
 	}
 	free := map[float64][]float64{} // clocks at which memory of a size was left, by size
 	out := make([]distant, len(ks))
@@ -85,7 +85,7 @@ func distances(p *Plan, ks []ortKernel, cache ORTCache) []distant {
 				t.bytes = float64(bits) / 8 * volume(k.out[j])
 			}
 			at := -1.0
-			if stack := free[t.bytes]; len(stack) > 0 {
+			if stack := free[t.bytes]; len(stack) > 0 && t.uses >= 0 {
 				at = stack[len(stack)-1]
 				free[t.bytes] = stack[:len(stack)-1]
 			}
@@ -100,9 +100,10 @@ func distances(p *Plan, ks []ortKernel, cache ORTCache) []distant {
 		}
 		for _, v := range k.Inputs {
 			t := of(v)
-			t.at = clock
-			if t.uses--; t.uses == 0 {
-				free[t.bytes] = append(free[t.bytes], clock)
+			if t.at = clock; t.uses > 0 {
+				if t.uses--; t.uses == 0 {
+					free[t.bytes] = append(free[t.bytes], clock)
+				}
 			}
 		}
 	}

@@ -54,3 +54,38 @@ func TestPooledLoops(t *testing.T) {
 		}
 	}
 }
+
+// TestInsideOfTheImage counts taps and columns one by one.
+func TestInsideOfTheImage(t *testing.T) {
+	for in := 1; in <= 9; in++ {
+		for taps := 1; taps <= 5; taps++ {
+			for stride := 1; stride <= 3; stride++ {
+				for dilation := 1; dilation <= 4; dilation++ {
+					pad := dilation * (taps - 1) / 2
+					out := (in+2*pad-dilation*(taps-1)-1)/stride + 1
+					pad = max(0, (out-1)*stride+dilation*(taps-1)+1-in) / 2 // what the output needs, divided evenly
+					inside, columns := 0, 0
+					for o := range out {
+						n := 0
+						for k := range taps {
+							if at := o*stride - pad + k*dilation; at >= 0 && at < in {
+								n++
+							}
+						}
+						inside += n
+						if n == taps {
+							columns++
+						}
+					}
+					f := func(v int) float64 { return float64(v) }
+					if got := insideTaps(f(in), f(out), f(taps), f(stride), f(dilation)); got != f(inside) {
+						t.Fatalf("in %d, out %d, taps %d, stride %d, dilation %d: %g taps inside, want %d", in, out, taps, stride, dilation, got, inside)
+					}
+					if got := insideColumns(f(in), f(out), f(taps), f(stride), f(dilation)); got != f(columns) {
+						t.Fatalf("in %d, out %d, taps %d, stride %d, dilation %d: %g columns inside, want %d", in, out, taps, stride, dilation, got, columns)
+					}
+				}
+			}
+		}
+	}
+}
