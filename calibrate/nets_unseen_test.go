@@ -24,6 +24,8 @@ type unseenNetwork struct {
 	// params is the number of trainable parameters that its authors or the usual implementation give, as a decimal number
 	// with the digits that they give; empty where this is a part of the published network.
 	params string
+	// seen says what its error led to; empty while nobody acted on it.
+	seen string
 }
 
 // model is the network as a file would have it: the leading dimension of every input and output is free.
@@ -42,23 +44,23 @@ var unseenNetworks = map[string]unseenNetwork{
 	"bert-l4-h768":        {build: func() *onnx.Model { return bert(4, 768, 12, false) }, params: "5.278e7"},
 	"bert-tiny":           {build: func() *onnx.Model { return bert(2, 128, 2, true) }, params: "4.386e6"},
 	"beta-vae-decoder":    {build: betaVAEDecoder},
-	"bilstm-tagger":       {build: bilstmTagger},
+	"bilstm-tagger":       {build: bilstmTagger, seen: "recurrent microbenchmarks of larger batches"},
 	"centernet-resnet18":  {build: centerNet},
-	"deeplab-aspp":        {build: deepLabHead},
-	"deepspeech2":         {build: deepSpeech2},
+	"deeplab-aspp":        {build: deepLabHead, seen: "outputs at the edge of the image, larger dilations"},
+	"deepspeech2":         {build: deepSpeech2, seen: "recurrent microbenchmarks of larger batches"},
 	"dlrm":                {build: dlrm},
 	"ds-cnn":              {build: dsCNN},
 	"efficientnet-b1":     {build: efficientNetB1, params: "7794184"},
 	"espcn":               {build: espcn},
 	"fcn-resnet18":        {build: fcnResNet18},
-	"fsrcnn":              {build: fsrcnn},
+	"fsrcnn":              {build: fsrcnn, seen: "PRelu of numbers of either sign"},
 	"ghostnet":            {build: ghostNet, params: "5.18e6"},
 	"gpt2-l3":             {build: gpt2},
 	"lenet5":              {build: leNet5, params: "61706"},
 	"m5-audio":            {build: m5},
 	"mixer-s32":           {build: mixerS32, params: "1.910e7"},
 	"mobilenet-v1-05-192": {build: mobileNetV1, params: "1.3e6"},
-	"mobilenet-v3-small":  {build: mobileNetV3Small, params: "2542856"},
+	"mobilenet-v3-small":  {build: mobileNetV3Small, params: "2542856", seen: "activations fused into convolutions"},
 	"pointnet":            {build: pointNet, params: "3.5e6"},
 	"regnet-x-400mf":      {build: regNetX400MF, params: "5495976"},
 	"resnet20-cifar":      {build: resNet20, params: "2.7e5"},
@@ -67,7 +69,7 @@ var unseenNetworks = map[string]unseenNetwork{
 	"unet-128":            {build: uNet, params: "31037698"},
 	"vgg11-bn":            {build: vgg11BN, params: "132868840"},
 	"vit-tiny":            {build: vitTiny, params: "5.717e6"},
-	"wavenet":             {build: waveNet},
+	"wavenet":             {build: waveNet, seen: "distances of activations"},
 	"wide-resnet50-2":     {build: func() *onnx.Model { return resNet50Variant(1, 2) }, params: "68883240"},
 	"xception":            {build: xception, params: "22855952"},
 	"yolov3-tiny":         {build: yoloV3Tiny, params: "8852366"},
