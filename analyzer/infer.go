@@ -31,7 +31,9 @@ type engine struct {
 	funcs   map[funcKey]*onnx.Function
 	binding dim.Env // symbols that are replaced before inference
 
-	values    []op.Value // current slab
+	values    []op.Value     // current slab
+	shapes    [256]*op.Value // see sealShape
+	idle      []*invocation
 	lists     []*op.Value
 	nextID    int
 	inlined   int // nodes inferred in calls and bodies
@@ -122,10 +124,26 @@ func (e *engine) list(n int) []*op.Value {
 	return out
 }
 
-// invocation is a rule's call with what serves it.
+// invocation is a rule's call with what serves it. Rules keep neither, so that a few serve all nodes: one for each depth
+// of bodies.
 type invocation struct {
 	call op.Call
 	nodeEngine
+}
+
+func (e *engine) invoke() *invocation {
+	n := len(e.idle)
+	if n == 0 {
+		return &invocation{}
+	}
+	v := e.idle[n-1]
+	e.idle = e.idle[:n-1]
+	return v
+}
+
+func (e *engine) done(v *invocation) {
+	*v = invocation{}
+	e.idle = append(e.idle, v)
 }
 
 func (e *engine) diagnose(d Diagnostic) {
@@ -464,17 +482,10 @@ func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope, at []int32) (execut
 	}
 	n.Opset = version
 	n.Rule = op.Lookup(p.Domain, p.OpType, version)
-	v := &invocation{op.Call{Node: p, Opset: version, In: n.Inputs, Out: outs}, nodeEngine{engine: e, node: n, scope: s}}
-	c, ne := &v.call, &v.nodeEngine
-	c.Engine = ne
 	if n.Rule == nil {
 		e.unknownOp(g, n, outs)
-	} else {
-		e.known++
-		e.apply(n, c)
-	}
-	if ne.err != nil {
-		return false, ne.err
+	} else if err := e.run(n, op.Call{Node: p, Opset: version, In: n.Inputs, Out: outs}, s); err != nil {
+		return false, err
 	}
 	if n.Rule != nil && len(n.Bodies) == 0 && e.fold(n, outs, allConst) {
 		switch {
@@ -493,6 +504,17 @@ func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope, at []int32) (execut
 		}
 	}
 	return true, nil
+}
+
+// run applies the rule of a node. The error is one of the graphs that its bodies are.
+func (e *engine) run(n *Node, c op.Call, s *scope) error {
+	v := e.invoke()
+	defer e.done(v)
+	v.call, v.nodeEngine = c, nodeEngine{engine: e, node: n, scope: s}
+	v.call.Engine = &v.nodeEngine
+	e.known++
+	e.apply(n, &v.call)
+	return v.err
 }
 
 func nodeName(p *onnx.Node, s *scope) string {
@@ -526,7 +548,7 @@ func (e *engine) apply(n *Node, c *op.Call) {
 	}
 	for i, o := range c.Out {
 		if c.HasOut(i) && o.Kind == onnx.KindTensor {
-			if err := shapeErr(o); err != nil {
+			if err := e.sealShape(o); err != nil {
 				e.diagnose(Diagnostic{SeverityError, CodeOverflow, n.Name, fmt.Sprintf("output %d: %v", i, err)})
 				o.Ranked, o.Shape, o.Data = false, nil, nil
 			}
@@ -551,6 +573,30 @@ func (e *engine) apply(n *Node, c *op.Call) {
 // opaque reports whether not even the rank of v is known.
 func opaque(v *op.Value) bool {
 	return v != nil && (v.Kind == onnx.KindUnknown || v.Kind == onnx.KindTensor && !v.Ranked)
+}
+
+// sealShape settles the size of a tensor. The error says which extent or size is impossible. Most tensors of a graph have
+// one of a few shapes, so that those met last are kept.
+func (e *engine) sealShape(v *op.Value) error {
+	last := &e.shapes[shapeHash(v)]
+	if *last != nil && v.SealAs(*last) {
+		return nil
+	}
+	if err := shapeErr(v); err != nil {
+		return err
+	}
+	*last = v
+	return nil
+}
+
+// shapeHash spreads the usual shapes of one graph over the places of engine.shapes.
+func shapeHash(v *op.Value) uint8 {
+	h := uint64(len(v.Shape)) + 8*uint64(v.DType)
+	for _, d := range v.Shape {
+		n, _ := d.Value()
+		h = h*31 + uint64(n)
+	}
+	return uint8(h ^ h>>8 ^ h>>16)
 }
 
 func shapeErr(v *op.Value) error {

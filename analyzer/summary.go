@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
@@ -159,12 +160,18 @@ func (r *Report) summariseTotals(s *Summary) {
 	add("params", t.Params)
 	add("bytes_read", t.BytesRead)
 	add("bytes_written", t.BytesWritten)
-	if peak, ok := r.PeakFormula(nil); ok {
-		add("peak_activation_bytes", peak)
-	}
-	if len(formulas) > 0 {
-		s.Formulas = formulas
-	}
+	var peak dim.Dim
+	var known bool
+	var beside sync.WaitGroup // takes as long as the rest, which does not need it
+	beside.Go(func() { peak, known = r.PeakFormula(nil) })
+	defer func() {
+		if beside.Wait(); known {
+			add("peak_activation_bytes", peak)
+		}
+		if len(formulas) > 0 {
+			s.Formulas = formulas
+		}
+	}()
 	if l, err := r.Liveness(nil); err == nil {
 		p := dim.Const(l.PeakBytes)
 		s.Totals.PeakActivationBytes = &p

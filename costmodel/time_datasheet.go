@@ -192,6 +192,9 @@ func (m *datasheetModel) product(p *Product, class convClass, f specs.DType) (se
 	case r.path == specs.Matrix:
 		by = priorMatrix
 	}
+	if p.MACs() == 0 { // of a tensor without elements
+		return 0, by, second
+	}
 	if p.conv() && class == convDepthwise {
 		// No matrix path: one multiply-add per lane and tap.
 		return 2 * p.MACs() / (m.vector * priors[by].Value), by, priorDepthwise

@@ -327,3 +327,19 @@ func TestJSON(t *testing.T) {
 		}
 	}
 }
+
+// TestCompareFailures: a Dim with a sticky error differs from every formula, and sorts the same way from both sides.
+func TestCompareFailures(t *testing.T) {
+	failed := Const(math.MaxInt64).Add(Const(1))
+	for _, d := range []Dim{Const(1), Symbol("a"), Symbol("a").AddInt(1), Symbol("a").FloorDiv(Const(2)), Const(1).FloorDiv(Const(0))} {
+		if failed.Equal(d) || d.Equal(failed) {
+			t.Errorf("%v equals %v", failed, d)
+		}
+		if a, b := Compare(failed, d), Compare(d, failed); a == 0 || a != -b {
+			t.Errorf("%v against %v: %d one way and %d the other", failed, d, a, b)
+		}
+	}
+	if !failed.Equal(Const(math.MinInt64).Sub(Const(1))) {
+		t.Error("two overflows differ")
+	}
+}

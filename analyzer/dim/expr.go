@@ -30,6 +30,14 @@ type failure struct {
 	word string // the text of err
 }
 
+// text is the word of a failure; "" for none.
+func (f *failure) text() string {
+	if f == nil {
+		return ""
+	}
+	return f.word
+}
+
 // single is an expression of one term, which most are, in one allocation.
 type single struct {
 	expr
@@ -202,7 +210,7 @@ func compareExpr(a, b *expr) int {
 		return 0
 	}
 	if a.failure != nil || b.failure != nil {
-		return strings.Compare(a.word, b.word)
+		return strings.Compare(a.failure.text(), b.failure.text())
 	}
 	for i := range min(len(a.terms), len(b.terms)) {
 		if c := compareMono(&a.terms[i], &b.terms[i]); c != 0 {

@@ -104,6 +104,16 @@ func (v *Value) Seal() (size dim.Dim, ok bool) {
 	return v.size, ok
 }
 
+// SealAs is Seal for a tensor of the type and shape of o, which is sealed; the two share their shape from then on. ok is
+// false, and nothing has changed, where they differ.
+func (v *Value) SealAs(o *Value) (ok bool) {
+	if !o.sealed || v.HasItems || o.HasItems || v.Kind != o.Kind || v.DType != o.DType || !v.Ranked || !o.Ranked || !v.Shape.Equal(o.Shape) {
+		return false
+	}
+	v.Shape, v.size, v.sealed = o.Shape, o.size, true
+	return true
+}
+
 // SetTensor makes v a tensor of the given element type and shape.
 func (v *Value) SetTensor(dt onnx.DType, s Shape) {
 	v.Kind, v.DType, v.Ranked, v.Shape, v.sealed = onnx.KindTensor, dt, true, s, false

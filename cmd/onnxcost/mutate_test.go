@@ -22,17 +22,18 @@ import (
 // mutationBound is the time after which a run is called hung: far above the aim of 2 s, because other programs run too.
 const mutationBound = 60 * time.Second
 
-// mutations is how many mutants a test run tries: few unless ONNXCOST_MUTATIONS asks for more.
-func mutations(t *testing.T) int {
+// mutations is how many mutants a test run tries, and which of them go through the program itself: 300 and each tenth,
+// or as many as ONNXCOST_MUTATIONS asks for and all.
+func mutations(t *testing.T) (n, each int) {
 	text := os.Getenv("ONNXCOST_MUTATIONS")
 	if text == "" {
-		return 300
+		return 300, 10
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
 		t.Fatalf("ONNXCOST_MUTATIONS is %q, want a number", text)
 	}
-	return n
+	return n, 1
 }
 
 // realModels are models of the zoo and, where they are there, exports of real frameworks.
@@ -89,8 +90,7 @@ var mutantCommands = [][]string{
 	{"predict", "--device", "h100-sxm", "--runtime", "tensorrt"},
 }
 
-// TestMutations damages real models and runs commands on them: an exit code of the contract, no panic, no hang. Each
-// tenth mutant goes through the program itself.
+// TestMutations damages real models and runs commands on them: an exit code of the contract, no panic, no hang.
 func TestMutations(t *testing.T) {
 	models := realModels(t)
 	dir := t.TempDir()
@@ -99,7 +99,7 @@ func TestMutations(t *testing.T) {
 	codes := map[int]int{}
 	failures := 0
 	var slowest time.Duration
-	n := mutations(t)
+	n, each := mutations(t)
 	for i := range n {
 		k, other := r.IntN(len(models)), r.IntN(len(models))
 		data, how := mutate(r, models[k], models[other])
@@ -116,7 +116,7 @@ func TestMutations(t *testing.T) {
 		start := time.Now()
 		var code int
 		var text string
-		if i%10 == 0 {
+		if i%each == 0 {
 			code, text = runBinary(t, args)
 		} else {
 			code, text = runHere(args)
