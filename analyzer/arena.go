@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
-	"github.com/onnxcost/onnxcost/analyzer/op"
 )
 
 // Arena is one block of memory that holds all activations of an inference, with an offset for every buffer.
@@ -126,14 +125,4 @@ func (a *Arena) Live(step int) []Placed {
 	}
 	slices.SortStableFunc(live, func(x, y Placed) int { return cmp.Compare(y.Bytes, x.Bytes) })
 	return live
-}
-
-// Place returns where a tensor lies; ok is false for constants and for tensors of bodies.
-func (a *Arena) Place(v *op.Value) (offset, bytes int64, ok bool) {
-	for i := range a.Buffers {
-		if slices.Contains(a.Buffers[i].Values, v) {
-			return a.Buffers[i].Offset, a.Buffers[i].Bytes, true
-		}
-	}
-	return 0, 0, false
 }

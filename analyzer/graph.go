@@ -105,7 +105,6 @@ const (
 	CodeFreeDim      = "free-dim"
 	CodeDeadNode     = "dead-node"
 	CodeOrder        = "node-order"
-	CodeOpset        = "opset"
 	CodeExternal     = "external-data"
 	CodeOverflow     = "overflow"
 	CodeTripCount    = "trip-count"

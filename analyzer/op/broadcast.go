@@ -120,8 +120,11 @@ func sameShapeAs(dt onnx.DType) func(*Call) error {
 }
 
 // broadcastShape is the shape rule of variadic element-wise operators: element type of the first input.
-func broadcastShape(c *Call) error {
-	x, err := c.Want(0)
+func broadcastShape(c *Call) error { return broadcastTyped(c, 0) }
+
+// broadcastTyped broadcasts all inputs to the element type of input i.
+func broadcastTyped(c *Call, i int) error {
+	x, err := c.Want(i)
 	if err != nil {
 		return err
 	}

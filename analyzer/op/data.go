@@ -329,18 +329,3 @@ func (v *Value) Int64s() (xs []int64, ok bool) {
 	}
 	return xs, true
 }
-
-// Float64s returns the elements of a known tensor as floats; ok is false unless every one is a plain number.
-func (v *Value) Float64s() (xs []float64, ok bool) {
-	nums := v.Elems()
-	if nums == nil {
-		return nil, false
-	}
-	xs = make([]float64, len(nums))
-	for i, n := range nums {
-		if xs[i], ok = n.Float64(); !ok {
-			return nil, false
-		}
-	}
-	return xs, true
-}

@@ -239,18 +239,7 @@ func clipFold(c *Call) {
 }
 
 // whereShape broadcasts condition and both choices; the element type is that of the choices.
-func whereShape(c *Call) error {
-	x, err := c.Want(1)
-	if err != nil {
-		return err
-	}
-	s, known, err := broadcastInputs(c)
-	if err != nil {
-		return err
-	}
-	c.setOut(0, x.DType, s, known)
-	return nil
-}
+func whereShape(c *Call) error { return broadcastTyped(c, 1) }
 
 func whereFold(c *Call) {
 	if len(c.In) != 3 {

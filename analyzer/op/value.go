@@ -158,9 +158,6 @@ func Common(items []*Value) *Value {
 	return e
 }
 
-// Rank returns the number of axes; ok is false where it is unknown or v is no tensor.
-func (v *Value) Rank() (n int, ok bool) { return len(v.Shape), v.Ranked }
-
 // Elements is the number of elements of a tensor; ok is false where the rank is unknown or v is no tensor.
 func (v *Value) Elements() (n dim.Dim, ok bool) {
 	if v == nil || !v.Ranked {

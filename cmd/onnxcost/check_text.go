@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
@@ -11,13 +9,6 @@ import (
 	"github.com/onnxcost/onnxcost/costmodel"
 	"github.com/onnxcost/onnxcost/specs"
 )
-
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	return e.Encode(v)
-}
 
 // writeCheckText is a table for each model, and beneath it what a limit that does not hold asks for.
 func writeCheckText(s streams, v *verdicts) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -115,9 +114,7 @@ func newDevicesList(s streams) *cobra.Command {
 func renderDevices(s streams, output string, entries []deviceEntry) error {
 	switch output {
 	case "json":
-		e := json.NewEncoder(s.out)
-		e.SetIndent("", " ")
-		return e.Encode(struct {
+		return writeJSON(s.out, struct {
 			Schema  string        `json:"schema"`
 			Devices []deviceEntry `json:"devices"`
 		}{"onnxcost/devices/v1", entries})

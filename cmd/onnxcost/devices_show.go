@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -59,9 +58,7 @@ func showDevice(s streams, d *specs.Device, output string) error {
 		_, err = s.out.Write(data)
 		return err
 	case "json":
-		e := json.NewEncoder(s.out)
-		e.SetIndent("", " ")
-		return e.Encode(d)
+		return writeJSON(s.out, d)
 	}
 	md := output == "markdown"
 	head := ""
@@ -192,9 +189,7 @@ func showFit(cmd *cobra.Command, s streams, d *specs.Device, output string) erro
 	}
 	switch output {
 	case "json":
-		e := json.NewEncoder(s.out)
-		e.SetIndent("", " ")
-		return e.Encode(f)
+		return writeJSON(s.out, f)
 	case "yaml":
 		return misuse("-o yaml: --fit prints as table, json or markdown")
 	}

@@ -352,15 +352,14 @@ func (r *plotRun) write(figures []drawn) error {
 }
 
 func (r *plotRun) render(entries []plotEntry) error {
-	enc := json.NewEncoder(r.s.out)
 	switch r.o.output {
 	case "json":
-		enc.SetIndent("", " ")
-		return enc.Encode(struct {
+		return writeJSON(r.s.out, struct {
 			Schema  string      `json:"schema"`
 			Figures []plotEntry `json:"figures"`
 		}{"onnxcost/plot/v1", entries})
 	case "ndjson":
+		enc := json.NewEncoder(r.s.out)
 		for _, e := range entries {
 			if err := enc.Encode(e); err != nil {
 				return err

@@ -309,9 +309,7 @@ func renderPredictions(s streams, o *predictOptions, all []predicted) error {
 			Schema      string      `json:"schema"`
 			Predictions []predicted `json:"predictions"`
 		}{costmodel.PredictSchema, append([]predicted{}, all...)}
-		e := json.NewEncoder(s.out)
-		e.SetIndent("", " ")
-		return e.Encode(doc)
+		return writeJSON(s.out, doc)
 	case "ndjson":
 		e := json.NewEncoder(s.out)
 		for _, x := range all {

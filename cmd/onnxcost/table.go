@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -87,6 +88,14 @@ func shorten(s string, limit int) string {
 	}
 	head := limit / 3
 	return string(runes[:head]) + "…" + string(runes[len(runes)-(limit-head-1):])
+}
+
+// writeJSON writes a document for programs, indented.
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	return e.Encode(v)
 }
 
 // writeCSV writes a header and rows.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -99,9 +98,7 @@ func describeNetwork(cmd *cobra.Command, name string) (zooEntry, error) {
 func renderZoo(s streams, output string, notes bool, entries []zooEntry) error {
 	switch output {
 	case "json":
-		e := json.NewEncoder(s.out)
-		e.SetIndent("", " ")
-		return e.Encode(struct {
+		return writeJSON(s.out, struct {
 			Schema   string     `json:"schema"`
 			Networks []zooEntry `json:"networks"`
 		}{"onnxcost/zoo/v1", entries})

@@ -1,0 +1,203 @@
+package analyzer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/analyzer/op"
+)
+
+const (
+	// maxDepth bounds nested graphs and function calls.
+	maxDepth = 100
+	// inlinedBase and inlinedPerNode bound the nodes that calls and bodies may unfold to: so many, and so many more for
+	// each node of the file.
+	inlinedBase    = 1 << 16
+	inlinedPerNode = 64
+	// maxDiagnostics bounds the findings that are kept; the rest are counted.
+	maxDiagnostics = 1000
+)
+
+// engine infers one model. It serves the rules as op.Engine through a nodeEngine per node.
+type engine struct {
+	ctx     context.Context
+	model   *onnx.Model
+	funcs   map[funcKey]*onnx.Function
+	binding dim.Env // symbols that are replaced before inference
+
+	values    []op.Value     // current slab
+	shapes    [256]*op.Value // see sealShape
+	idle      []*invocation
+	lists     []*op.Value
+	nextID    int
+	inlined   int // nodes inferred in calls and bodies
+	mayInline int
+	symbols   []Symbol
+	// captured holds, per subgraph, the names that it takes from outside.
+	captured map[*onnx.Graph][]string
+	names    map[string]int // how often a hint of a fresh symbol was used
+	diags    []Diagnostic
+	dropped  int     // diagnostics beyond the bound
+	folded   []*Node // see Report.Folded
+	unknown  map[string]int
+	counted  int // nodes seen
+	known    int // nodes with a rule
+}
+
+type funcKey struct{ domain, name, overload string }
+
+// scope maps the names of one graph to values; names of enclosing graphs are visible. Each name has a slot, so that a
+// graph's names are looked up once and not at every use.
+type scope struct {
+	parent *scope
+	slots  map[string]int32
+	vals   []*op.Value // by slot; nil where the value is not made yet
+	prefix string      // of node names inside inlined calls
+	calls  []funcKey
+	opsets func(domain string) (int64, bool)
+	attrs  *callAttrs // attributes of the call being inlined
+	depth  int
+}
+
+// newScope is an empty scope for about n names.
+func newScope(n int) *scope {
+	return &scope{slots: make(map[string]int32, n), vals: make([]*op.Value, 0, n)}
+}
+
+// lookup returns the value that a name has by now, nil where it has none.
+func (s *scope) lookup(name string) *op.Value {
+	for ; s != nil; s = s.parent {
+		if v := s.own(name); v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+// own is lookup without the enclosing graphs.
+func (s *scope) own(name string) *op.Value {
+	if i, ok := s.slots[name]; ok {
+		return s.vals[i]
+	}
+	return nil
+}
+
+// define gives a name a value.
+func (s *scope) define(name string, v *op.Value) {
+	i, ok := s.slots[name]
+	if !ok {
+		i = s.reserve(name)
+	}
+	s.vals[i] = v
+}
+
+// reserve makes a slot for a name.
+func (s *scope) reserve(name string) int32 {
+	i := int32(len(s.vals))
+	s.slots[name] = i
+	s.vals = append(s.vals, nil)
+	return i
+}
+
+func (e *engine) newValue(name string) *op.Value {
+	if len(e.values) == cap(e.values) {
+		e.values = make([]op.Value, 0, 256)
+	}
+	e.values = append(e.values, op.Value{Name: name, ID: e.nextID})
+	e.nextID++
+	return &e.values[len(e.values)-1]
+}
+
+// list returns n absent values.
+func (e *engine) list(n int) []*op.Value {
+	if n > len(e.lists) {
+		e.lists = make([]*op.Value, max(n, 512))
+	}
+	out := e.lists[:n:n]
+	e.lists = e.lists[n:]
+	return out
+}
+
+// invocation is a rule's call with what serves it. Rules keep neither, so that a few serve all nodes: one for each depth
+// of bodies.
+type invocation struct {
+	call op.Call
+	nodeEngine
+}
+
+func (e *engine) invoke() *invocation {
+	n := len(e.idle)
+	if n == 0 {
+		return &invocation{}
+	}
+	v := e.idle[n-1]
+	e.idle = e.idle[:n-1]
+	return v
+}
+
+func (e *engine) done(v *invocation) {
+	*v = invocation{}
+	e.idle = append(e.idle, v)
+}
+
+func (e *engine) diagnose(d Diagnostic) {
+	if len(e.diags) >= maxDiagnostics {
+		e.dropped++
+		return
+	}
+	e.diags = append(e.diags, d)
+}
+
+// GraphError is a graph that cannot be analysed at all: a value without a source, a cycle, a name defined twice.
+type GraphError struct {
+	Model string
+	Graph string
+	Msg   string
+}
+
+func (e *GraphError) Error() string {
+	where := e.Model
+	if where == "" {
+		where = "model"
+	}
+	if e.Graph != "" {
+		where += ": graph " + fmt.Sprintf("%q", e.Graph)
+	}
+	return where + ": " + e.Msg
+}
+
+func (e *engine) graphError(g *onnx.Graph, format string, args ...any) error {
+	return &GraphError{Model: e.model.Path, Graph: g.Name, Msg: fmt.Sprintf(format, args...)}
+}
+
+// addInitializers defines the stored constants of g in s.
+func (e *engine) addInitializers(g *onnx.Graph, s *scope) error {
+	for _, t := range g.Initializers {
+		if t.Name == "" {
+			continue
+		}
+		v := e.newValue(t.Name)
+		if err := v.SetStored(t); err != nil {
+			return e.graphError(g, "initializer %q: %v", t.Name, err)
+		}
+		e.defineConst(s, v)
+	}
+	for _, t := range g.SparseInitializers {
+		if t.Values == nil || t.Values.Name == "" {
+			continue
+		}
+		v := e.newValue(t.Values.Name)
+		v.SetTensor(t.Values.DType, op.Consts(t.Dims...))
+		e.defineConst(s, v)
+	}
+	return nil
+}
+
+func (e *engine) defineConst(s *scope, v *op.Value) {
+	v.Const = true
+	v.Roots = []*op.Value{v}
+	v.Seal()
+	s.define(v.Name, v)
+}
