@@ -124,12 +124,15 @@ func fuseMatMulAdd(g *graph) bool {
 		if bias == n.out[0] || !g.gemmBias(bias, a, b) {
 			continue
 		}
+		var leading []int64 // extents of a, where it has to be reshaped
 		if ra != 2 {
-			if _, ok := g.knownShape(a); !ok || len(bias.val.Shape) > 1 && !bias.val.Shape[0].Is(1) {
+			shape, ok := g.knownShape(a)
+			if !ok || len(bias.val.Shape) > 1 && !bias.val.Shape[0].Is(1) {
 				continue
 			}
+			leading = shape[:ra-1]
 		}
-		g.gemmFrom(n, add, bias, ra != 2)
+		g.gemmFrom(n, add, bias, leading)
 		changed = true
 	}
 	return changed
@@ -159,22 +162,27 @@ func (g *graph) gemmBias(c, a, b *tensor) bool {
 	return g.sameDim(c, 0, a, 0)
 }
 
-func (g *graph) gemmFrom(n, add *gnode, bias *tensor, reshape bool) {
+// gemmFrom puts a Gemm in the place of a product and a sum. Leading extents of the first operand go through it as one.
+func (g *graph) gemmFrom(n, add *gnode, bias *tensor, leading []int64) {
 	a, b := n.in[0], n.in[1]
 	gemm := g.add("Gemm", "", n.name+"/MatMulAddFusion", a, b, bias)
 	g.absorb(gemm, n)
 	g.absorb(gemm, add)
 	gemm.origin = n.origin
-	if !reshape {
+	if leading == nil {
 		g.handOver(add, 0, gemm, 0)
 	} else {
-		k, cols := a.val.Shape[len(a.val.Shape)-1], b.val.Shape[1]
-		rows := op.Shape(a.val.Shape[:len(a.val.Shape)-1]).Elements()
-		flat := g.add("Reshape", "", "gemm_input_reshape", a, g.shapeConst(-1))
-		g.addOutput(flat, g.newTensor(a.val.Name+"_flat", a.val, op.Shape{rows, k}))
+		rows := int64(1)
+		for _, d := range leading {
+			rows *= d
+		}
+		k, _ := a.val.Shape[len(leading)].Value()
+		cols, _ := b.val.Shape[1].Value()
+		flat := g.add("Reshape", "", "gemm_input_reshape", a, g.shapeConst(rows, k))
+		g.addOutput(flat, g.newTensor(a.val.Name+"_flat", a.val, op.Consts(rows, k)))
 		g.setInput(gemm, 0, flat.out[0])
-		g.addOutput(gemm, g.newTensor(n.out[0].val.Name+"_flat", n.out[0].val, op.Shape{rows, cols}))
-		back := g.add("Reshape", "", "gemm_output_reshape", gemm.out[0], g.shapeConst(-1))
+		g.addOutput(gemm, g.newTensor(n.out[0].val.Name+"_flat", n.out[0].val, op.Consts(rows, cols)))
+		back := g.add("Reshape", "", "gemm_output_reshape", gemm.out[0], g.shapeConst(append(leading, cols)...))
 		g.handOver(add, 0, back, 0)
 	}
 	g.remove(n)
