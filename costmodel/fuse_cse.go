@@ -91,7 +91,8 @@ type ident struct {
 }
 
 // identity returns what makes t the same operand as another: stored constants of up to eight elements are the same
-// where they hold the same, and so are those that the same operators make of the same constants.
+// where they hold the same, and so are those that the same operators make of the same constants. Constants that a rewrite
+// made are each their own.
 func (g *graph) identity(t *tensor) ident {
 	if t == nil {
 		return ident{id: -1}
@@ -104,7 +105,7 @@ func (g *graph) identity(t *tensor) ident {
 	}
 	id := ident{id: t.val.ID + 1}
 	if n, ok := t.val.Elements(); ok {
-		if c, ok := n.Value(); ok && c > 0 && c <= shareLimit {
+		if c, ok := n.Value(); ok && c > 0 && c <= shareLimit && t.val.ID < g.firstOwn {
 			if v := floats(t.val); v != nil {
 				b := []byte{byte(t.val.DType)}
 				for _, d := range t.val.Shape {

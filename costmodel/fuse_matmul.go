@@ -102,7 +102,14 @@ func fuseMatMulBatchNorm(g *graph, n *gnode) bool {
 
 // fuseMatMulAdd turns a product of matrices and the addition of a bias into a Gemm. An operand with more axes is
 // reshaped to a matrix and back, which takes extents that are numbers. (ONNX Runtime: MatMulAddFusion.)
-func fuseMatMulAdd(g *graph) bool {
+func fuseMatMulAdd(g *graph) bool { return g.matMulAdds(nil) }
+
+// fuseMatMulAddFirst is fuseMatMulAdd at the first level, which leaves the products around an attention alone.
+func fuseMatMulAddFirst(g *graph) bool {
+	return g.matMulAdds(&projections{norms: map[*gnode]bool{}, sums: map[*gnode]bool{}})
+}
+
+func (g *graph) matMulAdds(kept *projections) bool {
 	changed := false
 	for _, n := range g.topological() {
 		if n.dead || !n.is("MatMul") || n.out[0].output {
@@ -124,15 +131,63 @@ func fuseMatMulAdd(g *graph) bool {
 		if bias == n.out[0] || !g.gemmBias(bias, a, b) {
 			continue
 		}
+		var leading []int64 // extents of a, where it has to be reshaped
 		if ra != 2 {
-			if _, ok := g.knownShape(a); !ok || len(bias.val.Shape) > 1 && !bias.val.Shape[0].Is(1) {
+			shape, ok := g.knownShape(a)
+			if !ok || kept.has(a, add) || len(bias.val.Shape) > 1 && !bias.val.Shape[0].Is(1) {
 				continue
 			}
+			leading = shape[:ra-1]
 		}
-		g.gemmFrom(n, add, bias, ra != 2)
+		g.gemmFrom(n, add, bias, leading)
 		changed = true
 	}
 	return changed
+}
+
+// projections are the normalisations before an attention and the sums with a bias behind it, as far as they have been met.
+type projections struct{ norms, sums map[*gnode]bool }
+
+// has reports whether a product of x with its sum is one of the four around an attention: three read a normalisation that
+// otherwise only one sum reads, and Shape; the fourth makes, with its own sum, the other operand of that one. A nil
+// receiver has none.
+func (p *projections) has(x *tensor, add *gnode) bool {
+	if p == nil {
+		return false
+	}
+	norm := x.from
+	if p.norms[norm] || p.sums[add] {
+		return true
+	}
+	if norm == nil || norm.op != "LayerNormalization" {
+		return false
+	}
+	readers := map[string]int{}
+	var residual *gnode
+	all := 0
+	for _, t := range norm.out {
+		if t == nil {
+			continue
+		}
+		for _, u := range t.uses {
+			all++
+			if readers[u.node.op]++; u.node.op == "Add" {
+				residual = u.node
+			}
+		}
+	}
+	if readers["Add"] != 1 || readers["MatMul"] != 3 || readers["Shape"] != all-4 {
+		return false
+	}
+	other := residual.producer(0)
+	if other == norm {
+		other = residual.producer(1)
+	}
+	if other == nil || other.op != "Add" {
+		return false
+	}
+	p.norms[norm], p.sums[other] = true, true
+	return true
 }
 
 // gemmBias reports whether a tensor can be the C of a Gemm of a and b: N, 1×N, M×1 or M×N.
@@ -159,22 +214,27 @@ func (g *graph) gemmBias(c, a, b *tensor) bool {
 	return g.sameDim(c, 0, a, 0)
 }
 
-func (g *graph) gemmFrom(n, add *gnode, bias *tensor, reshape bool) {
+// gemmFrom puts a Gemm in the place of a product and a sum. Leading extents of the first operand go through it as one.
+func (g *graph) gemmFrom(n, add *gnode, bias *tensor, leading []int64) {
 	a, b := n.in[0], n.in[1]
 	gemm := g.add("Gemm", "", n.name+"/MatMulAddFusion", a, b, bias)
 	g.absorb(gemm, n)
 	g.absorb(gemm, add)
 	gemm.origin = n.origin
-	if !reshape {
+	if leading == nil {
 		g.handOver(add, 0, gemm, 0)
 	} else {
-		k, cols := a.val.Shape[len(a.val.Shape)-1], b.val.Shape[1]
-		rows := op.Shape(a.val.Shape[:len(a.val.Shape)-1]).Elements()
-		flat := g.add("Reshape", "", "gemm_input_reshape", a, g.shapeConst(-1))
-		g.addOutput(flat, g.newTensor(a.val.Name+"_flat", a.val, op.Shape{rows, k}))
+		rows := int64(1)
+		for _, d := range leading {
+			rows *= d
+		}
+		k, _ := a.val.Shape[len(leading)].Value()
+		cols, _ := b.val.Shape[1].Value()
+		flat := g.add("Reshape", "", "gemm_input_reshape", a, g.shapeConst(rows, k))
+		g.addOutput(flat, g.newTensor(a.val.Name+"_flat", a.val, op.Consts(rows, k)))
 		g.setInput(gemm, 0, flat.out[0])
-		g.addOutput(gemm, g.newTensor(n.out[0].val.Name+"_flat", n.out[0].val, op.Shape{rows, cols}))
-		back := g.add("Reshape", "", "gemm_output_reshape", gemm.out[0], g.shapeConst(-1))
+		g.addOutput(gemm, g.newTensor(n.out[0].val.Name+"_flat", n.out[0].val, op.Consts(rows, cols)))
+		back := g.add("Reshape", "", "gemm_output_reshape", gemm.out[0], g.shapeConst(append(leading, cols)...))
 		g.handOver(add, 0, back, 0)
 	}
 	g.remove(n)

@@ -39,6 +39,19 @@ func geluRows(to string) fusions {
 	)
 }
 
+// fastGeluTable is Gelu by tanh.
+var fastGeluTable = sync.OnceValue(func() fusions {
+	row := func(name, inner string) fusion {
+		return fusion{name: name, op: "ms.FastGelu", inputs: "x", when: insideFloat32,
+			pattern:  "Mul(Mul(x, 0.5), Add(Tanh(" + inner + "), 1))",
+			nodeName: func(*match) string { return "GPT2Gelu" }}
+	}
+	return compileFusions(
+		row("Gelu by tanh, cube (FastGeluFusion)", "Mul(Add(x, Mul(Pow(x, 3), 0.044715)), 0.7978845608)"),
+		row("Gelu by tanh, square (FastGeluFusion)", "Mul(Mul(x, 0.7978845608), Add(Mul(x, Mul(x, 0.044715)), 1))"),
+	)
+})
+
 // layerNormTable takes any exponent, as ONNX Runtime does.
 var layerNormTable = sync.OnceValue(func() fusions { return layerNormRows("P") })
 
@@ -105,6 +118,13 @@ func fusedName(m *match) string { return "fused " + m.nodes[len(m.nodes)-1].name
 
 func isFloat32(_ *graph, _ compiled, m *match) bool {
 	return m.nodes[0].out[0].val.DType == onnx.Float32
+}
+
+// insideFloat32: the result is no graph output, and of float32. A cube of what a Cast makes has to end in a Cast too.
+func insideFloat32(g *graph, c compiled, m *match) bool {
+	cube := slices.ContainsFunc(m.nodes, func(n *gnode) bool { return n.is("Pow") })
+	from := c.value(m, "x").from
+	return !m.nodes[0].out[0].output && isFloat32(g, c, m) && !(cube && from != nil && from.is("Cast"))
 }
 
 func isReal(_ *graph, _ compiled, m *match) bool {

@@ -101,6 +101,10 @@ func (p *packer) transform(n *gnode) {
 		}
 	case "Concat":
 		p.concat(n)
+	case "HardSigmoid":
+		if !p.hardSwish(n) {
+			p.activation(n, true)
+		}
 	case "Relu", "Sigmoid", "Tanh":
 		p.activation(n, true)
 	case "Gelu", domainMS + ".Gelu", domainMS + ".QuickGelu":

@@ -1,6 +1,7 @@
 package costmodel
 
 import (
+	"math"
 	"slices"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
@@ -171,6 +172,31 @@ func (p *packer) activation(n *gnode, fuses bool) {
 	p.setInput(n, 0, b.tensor)
 	p.take(y, n, b.channels, b.track)
 }
+
+// hardSwish lets a convolution x apply x·HardSigmoid(x) itself, where nothing else reads x or the gate, the gate has the
+// slope and the offset of HardSwish, and the product is no graph output.
+func (p *packer) hardSwish(gate *gnode) bool {
+	x, y := gate.in[0], gate.out[0]
+	b := x.packed
+	if b == nil || b.node.domain != domainNCHWc || b.node.op != "Conv" || b.uses != 2 || b.node.act != "" || y.output || len(y.uses) != 1 ||
+		!near(gate.floatAttr("alpha", 0.2), 1.0/6) || !near(gate.floatAttr("beta", 0.5), 0.5) {
+		return false
+	}
+	mul := y.uses[0].node
+	if !mul.is("Mul") || mul.out[0].output || mul.in[0] != x && mul.in[1] != x {
+		return false
+	}
+	product := mul.out[0]
+	b.node.act = "HardSwish"
+	p.absorb(b.node, gate)
+	p.absorb(b.node, mul)
+	p.fuse(mul, product, b)
+	p.remove(gate)
+	return true
+}
+
+// near reports whether an attribute has a value up to rounding.
+func near(v, want float32) bool { return math.Abs(float64(v-want)) < 1e-6 }
 
 // batchNorm turns a BatchNormalization of a packed tensor into a depthwise 1×1 convolution.
 func (p *packer) batchNorm(n *gnode) {
