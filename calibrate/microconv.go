@@ -7,7 +7,7 @@ import (
 )
 
 // convKeys are the parameters of a two-dimensional convolution: batch, channels, input extents, kernel, stride,
-// dilation, groups, whether Relu follows (act), whether the input is added to the result (sum), how many of them follow
+// dilation, groups, whether Relu (act 1) or HardSwish (act 2) follows, whether the input is added to the result (sum), how many of them follow
 // each other (depth), and whether the last result is pooled in its own layout (end 0) or reduced in the plain one (end 1):
 // were it always the same, its cost could not be told from theirs. Channels alternate between cin and cout down the chain.
 var convKeys = []string{"n", "cin", "cout", "h", "w", "kh", "kw", "s", "dil", "g", "act", "sum", "depth", "end"}
@@ -104,8 +104,11 @@ func (m *micro) conv(x arg, cout int64, p micros) arg {
 	if p["sum"] == 1 {
 		y = m.op("Add", y.dims, []arg{y, x})
 	}
-	if p["act"] == 1 {
+	switch p["act"] {
+	case 1:
 		y = m.unary("Relu", y)
+	case 2:
+		y = m.unary("HardSwish", y)
 	}
 	return y
 }
@@ -268,4 +271,4 @@ var convTranspose = microClass{
 }
 
 // microClasses are all classes, in the order of a sweep.
-var microClasses = slices.Concat(convClasses, matrixClasses, elementClasses, windowClasses, moveClasses, chainClasses)
+var microClasses = slices.Concat(convClasses, matrixClasses, elementClasses, windowClasses, moveClasses, chainClasses, fusedClasses)

@@ -95,14 +95,6 @@ func gpt2() *onnx.Model {
 	return m.net(m.op("MatMul", []int64{1, seq, vocabulary}, []arg{layerNormParts(m, x), m.weight(width, width, vocabulary)}))
 }
 
-// tanhGelu is x/2·(1+tanh(√(2/π)(x+0.044715x³))).
-func (m *micro) tanhGelu(x arg) arg {
-	op := func(op string, a, b arg) arg { return m.op(op, x.dims, []arg{a, b}) }
-	inner := op("Add", x, op("Mul", op("Pow", x, m.scalar(3)), m.scalar(0.044715)))
-	t := m.unary("Tanh", op("Mul", inner, m.scalar(float32(math.Sqrt(2/math.Pi)))))
-	return op("Mul", op("Mul", x, m.scalar(0.5)), op("Add", t, m.scalar(1)))
-}
-
 // patches cuts an image into tokens.
 func (m *micro) patches(side, patch, width int64) arg {
 	x := m.slide(m.image(3, side, side), width, square(patch, patch, 0), true)

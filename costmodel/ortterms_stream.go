@@ -51,9 +51,10 @@ func repeated(s, y []float64) float64 {
 	return n
 }
 
-// operands are the node's operands by position, constants of the formula included.
+// operands are the node's operands by position, constants of the formula included. An operator that stands for a pattern
+// has those of its kernel only.
 func (k *ortKernel) operands() []string {
-	if k.Anchor == nil || k.Anchor.Proto == nil {
+	if k.Anchor == nil || k.Anchor.Proto == nil || k.Anchor.Proto.OpType != k.Op {
 		return nil
 	}
 	return k.Anchor.Proto.Inputs
