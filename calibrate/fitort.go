@@ -67,6 +67,8 @@ type ortDesign struct {
 	b      []float64
 	kinds  map[string]costmodel.Kind // of the kernels in each group
 	prior  []float64                 // of each coefficient; nil or 0 for none
+	weight []float64                 // of each prior
+	like   *specs.Fit                // of another number of threads; nil for none
 	ops    []float64                 // operations of each point, 2 per multiply-accumulate
 }
 
@@ -150,6 +152,12 @@ const residualFloor = 0.01
 // It decides only what observations leave open.
 const priorWeight = 0.002
 
+// likeWeight is the same for a coefficient that another number of threads has been fitted with. Terms count the work of
+// the busiest thread, so that a coefficient means the same; what differs is how threads share caches and memory, which has
+// terms of its own. Two threads are disturbed more often than one, and this holds what they measured together. The weight
+// is chosen on the networks by which the form was chosen.
+const likeWeight = 0.2
+
 // setPrior takes the median coefficients of a kind of kernel, as x has them, for the prior of all its operators: of some
 // there are five points only, and what these do not tell is more likely usual than nothing or anything.
 func (d *ortDesign) setPrior(x []float64) {
@@ -166,10 +174,15 @@ func (d *ortDesign) setPrior(x []float64) {
 			values[kind][k.name] = append(values[kind][k.name], x[j])
 		}
 	}
-	d.prior = make([]float64, len(d.keys))
+	d.prior, d.weight = make([]float64, len(d.keys)), make([]float64, len(d.keys))
 	for j, k := range d.keys {
 		if kind, ok := of(j); ok && len(values[kind][k.name]) >= 3 {
-			d.prior[j] = Median(values[kind][k.name])
+			d.prior[j], d.weight[j] = Median(values[kind][k.name]), priorWeight
+		}
+		if d.like != nil && !shared(k.group) {
+			if c, ok := d.like.Groups[k.group].Terms[k.name]; ok && c.Value > 0 {
+				d.prior[j], d.weight[j] = c.Value, likeWeight
+			}
 		}
 	}
 }
@@ -198,7 +211,7 @@ func (d *ortDesign) solve(start []float64, use func(i int) bool) (x, residuals, 
 		}
 	}
 	for k, j := range priors {
-		b[len(rows)+k], base[len(rows)+k] = 1, priorWeight
+		b[len(rows)+k], base[len(rows)+k] = 1, d.weight[j]
 		a.Set(len(rows)+k, j, 1/d.prior[j])
 	}
 	x, residuals, weights, err = robustNNLS(a, b, base, start, residualFloor)
@@ -319,12 +332,12 @@ func FitORT(ctx context.Context, s *Samples, threads int) (*specs.Fit, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, _, err := fitORT(ctx, s, points, threads)
+	f, _, err := fitORT(ctx, s, points, threads, nil)
 	return f, err
 }
 
-// fitORT is FitORT, and what the microbenchmarks reached.
-func fitORT(ctx context.Context, s *Samples, all []Point, threads int) (*specs.Fit, reached, error) {
+// fitORT is FitORT, and what the microbenchmarks reached. like is the fit of another number of threads, if there is one.
+func fitORT(ctx context.Context, s *Samples, all []Point, threads int, like *specs.Fit) (*specs.Fit, reached, error) {
 	points := slices.DeleteFunc(slices.Clone(all), func(p Point) bool { return p.Threads != threads })
 	if len(points) < minFitPoints {
 		return nil, reached{}, fmt.Errorf("%d microbenchmarks of %d threads, want at least %d", len(points), threads, minFitPoints)
@@ -337,6 +350,7 @@ func fitORT(ctx context.Context, s *Samples, all []Point, threads int) (*specs.F
 	if err != nil {
 		return nil, reached{}, err
 	}
+	d.like = like
 	d.setPrior(x)
 	x, residuals, weights, _, err := d.solve(x, nil)
 	if err != nil {

@@ -37,7 +37,11 @@ func ProfileORT(ctx context.Context, s *Samples, name string) (*specs.Device, er
 	cores := d.Compute.Units.Value
 	var peak, bandwidth float64 // of one core, of the machine
 	for _, t := range threads {
-		f, rates, err := fitORT(ctx, s, points, t)
+		var like *specs.Fit
+		if len(d.Fits) > 0 {
+			like = &d.Fits[0]
+		}
+		f, rates, err := fitORT(ctx, s, points, t, like)
 		if err != nil {
 			return nil, err
 		}
