@@ -166,8 +166,13 @@ func (d *ortDesign) setPrior(x []float64) {
 		return kind, ok && kind != costmodel.KindContraction
 	}
 	values := map[costmodel.Kind]map[string][]float64{}
+	var calls []float64 // what calling a kernel costs hardly depends on what it computes
 	for j, k := range d.keys {
 		if kind, ok := of(j); ok && x[j] > 0 {
+			if k.name == "calls" {
+				calls = append(calls, x[j])
+				continue
+			}
 			if values[kind] == nil {
 				values[kind] = map[string][]float64{}
 			}
@@ -176,7 +181,11 @@ func (d *ortDesign) setPrior(x []float64) {
 	}
 	d.prior, d.weight = make([]float64, len(d.keys)), make([]float64, len(d.keys))
 	for j, k := range d.keys {
-		if kind, ok := of(j); ok && len(values[kind][k.name]) >= 3 {
+		kind, ok := of(j)
+		switch {
+		case ok && k.name == "calls" && len(calls) >= 3:
+			d.prior[j], d.weight[j] = Median(calls), priorWeight
+		case ok && len(values[kind][k.name]) >= 3:
 			d.prior[j], d.weight[j] = Median(values[kind][k.name]), priorWeight
 		}
 		if d.like != nil && !shared(k.group) {
@@ -214,7 +223,7 @@ func (d *ortDesign) solve(start []float64, use func(i int) bool) (x, residuals, 
 		b[len(rows)+k], base[len(rows)+k] = 1, d.weight[j]
 		a.Set(len(rows)+k, j, 1/d.prior[j])
 	}
-	x, residuals, weights, err = robustNNLS(a, b, base, start, residualFloor)
+	x, residuals, weights, err = robustNNLSWithPriors(a, b, base, start, residualFloor, len(rows))
 	if err != nil {
 		return nil, nil, nil, nil, err
 	}
