@@ -27,7 +27,7 @@ func mergeDuplicates(g *graph) bool {
 	}
 	for _, n := range g.topological() {
 		n.alike = nil
-		if n.dead || !shares(n) || len(n.captured) > 0 || n.rule != nil && (n.rule.Volatile || n.rule.Class == op.ControlFlow) ||
+		if n.dead || !shares(n) || len(n.captured) > 0 || n.many() || n.rule != nil && (n.rule.Volatile || n.rule.Class == op.ControlFlow) ||
 			n.is("DequantizeLinear") || len(n.in) == 0 {
 			continue
 		}
@@ -78,7 +78,27 @@ func (g *graph) hash(h *maphash.Hash, n *gnode) uint64 {
 	for _, t := range n.in {
 		maphash.WriteComparable(h, g.identity(t))
 	}
-	return h.Sum64()
+	sum := h.Sum64()
+	for a := range n.inForce { // in any order
+		sum += hashAttr(a)
+	}
+	return sum
+}
+
+// hashAttr is the same for attributes that sameAttr takes for equal.
+func hashAttr(a *onnx.Attribute) uint64 {
+	type scalar struct {
+		name, s string
+		i       int64
+		f       float32
+		lists   [3]int
+		first   int64
+	}
+	x := scalar{a.Name, a.S, a.I, a.F, [3]int{len(a.Ints), len(a.Floats), len(a.Strings)}, 0}
+	for _, v := range a.Ints {
+		x.first = x.first*31 + v
+	}
+	return maphash.Comparable(cseSeed, x)
 }
 
 // shareLimit is the number of elements up to which equal constants are one.

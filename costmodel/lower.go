@@ -80,15 +80,16 @@ func newKernel(n *analyzer.Node, times dim.Dim, depth int) *Kernel {
 		steers := n.Rule != nil && n.Rule.IsHost(i)
 		if v.Const {
 			if !steers {
-				k.Weights = addValue(k.Weights, v)
+				k.Weights = append(k.Weights, v)
 			}
 			continue
 		}
-		k.Inputs = addValue(k.Inputs, v)
+		k.Inputs = append(k.Inputs, v)
 		if steers && !readsAsData(n, v) {
-			k.steers = addValue(k.steers, v)
+			k.steers = append(k.steers, v)
 		}
 	}
+	k.Weights, k.Inputs, k.steers = distinct(k.Weights), distinct(k.Inputs), distinct(k.steers)
 	for _, v := range n.Outputs {
 		if v != nil {
 			k.Outputs = append(k.Outputs, v)
@@ -124,9 +125,24 @@ func steersOnly(n *analyzer.Node) bool {
 	return true
 }
 
-func addValue(list []*op.Value, v *op.Value) []*op.Value {
-	if slices.Contains(list, v) {
-		return list
+// fewValues is the length up to which comparing each with each is faster than a table.
+const fewValues = 32
+
+// distinct drops repeated values, in place.
+func distinct(list []*op.Value) []*op.Value {
+	keep := list[:0]
+	var seen map[*op.Value]bool
+	if len(list) > fewValues {
+		seen = make(map[*op.Value]bool, len(list))
 	}
-	return append(list, v)
+	for _, v := range list {
+		if seen == nil && slices.Contains(keep, v) || seen[v] {
+			continue
+		}
+		if seen != nil {
+			seen[v] = true
+		}
+		keep = append(keep, v)
+	}
+	return keep
 }

@@ -8,6 +8,14 @@ type attributes struct {
 	attrs []onnx.Attribute // override proto's
 }
 
+// maxAttributes is more than any operator has. Comparing all attributes of two nodes takes the square of their number.
+const maxAttributes = 64
+
+// many reports whether a node has more attributes than an operator could mean.
+func (n *attributes) many() bool {
+	return len(n.attrs) > maxAttributes || n.proto != nil && len(n.proto.Attributes) > maxAttributes
+}
+
 func (n *attributes) attr(name string) *onnx.Attribute {
 	for i := range n.attrs {
 		if n.attrs[i].Name == name {

@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
@@ -158,13 +157,14 @@ func (g *graph) setInput(n *gnode, i int, t *tensor) {
 
 // redirect makes every argument that reads from read to. Bodies that capture from keep it alive under its name.
 func (g *graph) redirect(from, to *tensor) {
-	for _, u := range slices.Clone(from.uses) {
+	uses := from.uses
+	from.uses = nil // at once: taking many away one by one takes the square of their number
+	for _, u := range uses {
 		if u.arg >= 0 {
 			g.setInput(u.node, u.arg, to)
 			continue
 		}
 		u.node.captured[slices.Index(u.node.captured, from)] = to
-		from.dropUse(u.node, -1)
 		to.uses = append(to.uses, use{u.node, -1})
 	}
 	g.ordered = nil
@@ -227,15 +227,10 @@ func (g *graph) fold(n, m *gnode) {
 	case len(m.src) == 0:
 	case len(n.src) == 0:
 		n.src = m.src
+	case len(m.src) > len(n.src): // the longer one grows, so that a chain takes no more than its length
+		n.src = append(m.src, n.src...)
 	default:
-		need := len(n.src) + len(m.src)
-		if len(g.srcSlab) < need {
-			g.srcSlab = make([]*analyzer.Node, 128+need)
-		}
-		out := g.srcSlab[:need:need]
-		g.srcSlab = g.srcSlab[need:]
-		copy(out[copy(out, n.src):], m.src)
-		n.src = out
+		n.src = append(n.src, m.src...)
 	}
 	m.src = nil
 }

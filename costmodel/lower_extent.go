@@ -107,7 +107,8 @@ func (g *graph) inferExtents(n *gnode, slot int) extents {
 	}
 	in := g.extentStack[at:]
 	defer func() { g.extentStack = g.extentStack[:at] }()
-	if f := extentRules[n.op]; f != nil {
+	foreign := n.domain == domainBroken || n.rule == nil && n.proto != nil // anything may be missing there
+	if f := extentRules[n.op]; f != nil && !foreign {
 		return f(g, n, slot, in)
 	}
 	if n.rule != nil && n.rule.Class == op.Elementwise {

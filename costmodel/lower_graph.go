@@ -49,7 +49,6 @@ type graph struct {
 	useSlab    []use // what is left of useUsed
 	useUsed    []use
 	packedSlab []packedTensor
-	srcSlab    []*analyzer.Node
 	shapeSlab  []dim.Dim
 	nextID     int
 	firstOwn   int // values from here on are the graph's own

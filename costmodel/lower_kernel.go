@@ -47,20 +47,21 @@ func (n *gnode) kernelIn(k *Kernel, times dim.Dim, depth int, slab *[]*op.Value)
 		steers := n.rule != nil && n.rule.IsHost(i)
 		if t.isConst() {
 			if !steers {
-				k.Weights = addValue(k.Weights, t.val)
+				k.Weights = append(k.Weights, t.val)
 			}
 			continue
 		}
-		k.Inputs = addValue(k.Inputs, t.val)
+		k.Inputs = append(k.Inputs, t.val)
 		if steers && !n.asData(t) {
-			k.steers = addValue(k.steers, t.val)
+			k.steers = append(k.steers, t.val)
 		}
 	}
 	for _, t := range n.captured {
 		if !t.isConst() {
-			k.Inputs = addValue(k.Inputs, t.val)
+			k.Inputs = append(k.Inputs, t.val)
 		}
 	}
+	k.Weights, k.Inputs, k.steers = distinct(k.Weights), distinct(k.Inputs), distinct(k.steers)
 	for _, t := range n.out {
 		if t != nil {
 			k.Outputs = append(k.Outputs, t.val)

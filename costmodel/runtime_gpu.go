@@ -141,7 +141,7 @@ func (g *graph) takesEpilogue(n, next *gnode) bool {
 	if other != nil {
 		g.setInput(n, len(n.in), other)
 	}
-	n.name += " + " + next.name
+	n.name = joinNames(n.name, " + ", next.name)
 	g.absorb(n, next)
 	g.handOver(next, 0, n, 0)
 	g.remove(next)
@@ -219,7 +219,7 @@ func fusePointwise(g *graph) bool {
 			}
 			next = u.node
 		}
-		if next == nil || !next.pointwise() || len(n.out) > 1 {
+		if next == nil || !next.pointwise() || len(n.out) > 1 || len(n.in)+len(next.in) > maxPointwise {
 			continue
 		}
 		var in []*tensor
@@ -235,17 +235,38 @@ func fusePointwise(g *graph) bool {
 		for i, t := range in {
 			g.setInput(next, i, t)
 		}
-		if name, ok := insidePWN(next.name); ok {
-			next.name = "PWN(" + n.name + ", " + name + ")"
-		} else {
-			next.name = "PWN(" + n.name + ", " + next.name + ")"
+		name := next.name
+		if inside, ok := insidePWN(name); ok {
+			name = inside
 		}
+		if name = joinNames(n.name, ", ", name); len(name) <= maxName {
+			name = "PWN(" + name + ")"
+		}
+		next.name = name
 		g.absorb(next, n)
 		next.rule = withoutHosts(next.rule)
 		g.remove(n)
 		changed = true
 	}
 	return changed
+}
+
+// maxPointwise is the number of tensors up to which element-wise nodes are joined: a kernel's parameters are at most 4096
+// bytes (CUDA C++ Programming Guide, function parameters), a tensor among them takes a pointer and its strides.
+const maxPointwise = 64
+
+// maxName is the length in bytes from which on the name of a joined node takes no further ones in.
+const maxName = 1024
+
+// joinNames is the name of two nodes that became one.
+func joinNames(a, separator, b string) string {
+	if len(a) > maxName || len(b) > maxName {
+		if len(a) > len(b) {
+			return a
+		}
+		return b
+	}
+	return a + separator + b
 }
 
 // insidePWN returns what the name of a pointwise kernel holds.
@@ -294,7 +315,7 @@ func fuseShuffles(g *graph) bool {
 			if next == nil || n.out[0].output || !next.is("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose") || next.in[0] != n.out[0] {
 				break
 			}
-			n.name += " + " + next.name
+			n.name = joinNames(n.name, " + ", next.name)
 			g.absorb(n, next)
 			g.handOver(next, 0, n, 0)
 			g.remove(next)

@@ -1,6 +1,8 @@
 package onnx
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -44,11 +46,30 @@ func Open(path string) (*Model, error) {
 // Read reads a model from r, which it reads to its end. name stands for the path in messages. External data counts as
 // absent, because a stream has no directory.
 func Read(r io.Reader, name string) (*Model, error) {
-	data, err := io.ReadAll(r)
+	data, err := readAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return Decode(data, name)
+}
+
+// readAll reads r to its end: a file that has been opened as a stream into memory of its size, anything else into memory
+// that grows to about twice as much.
+func readAll(r io.Reader) ([]byte, error) {
+	var b bytes.Buffer
+	if f, ok := r.(*os.File); ok {
+		info, err := f.Stat()
+		at, seekErr := f.Seek(0, io.SeekCurrent)
+		if err == nil && seekErr == nil && info.Mode().IsRegular() && info.Size() > at {
+			left := info.Size() - at
+			if int64(int(left)) != left {
+				return nil, errors.New("too large for this platform's address space")
+			}
+			b.Grow(int(left) + bytes.MinRead) // ReadFrom wants room to find the end
+		}
+	}
+	_, err := b.ReadFrom(r)
+	return b.Bytes(), err
 }
 
 // Decode reads a model from data. name stands for the path in messages. Payloads remain parts of data, which must not

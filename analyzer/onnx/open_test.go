@@ -43,6 +43,32 @@ func TestOpenAllocates(t *testing.T) {
 	}
 }
 
+// TestReadAllocates: a file that is given as a stream takes its size once.
+func TestReadAllocates(t *testing.T) {
+	data, err := Marshal(transformer(10, 4_000_000, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const skip = 5
+	path := write(t, filepath.Join(t.TempDir(), "m.onnx"), append(make([]byte, skip), data...))
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Seek(skip, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	var m *Model
+	got := allocated(func() { m, err = Read(f, "stdin") })
+	if err != nil || m.FileBytes != int64(len(data)) {
+		t.Fatalf("got %+v (%v), want the whole model", m, err)
+	}
+	if most := uint64(len(data)) + 1<<20; got > most {
+		t.Errorf("allocates %d bytes for %d, want at most %d", got, len(data), most)
+	}
+}
+
 // TestHugeLengths checks that lengths which the file does not hold allocate nothing.
 func TestHugeLengths(t *testing.T) {
 	const huge = 1 << 40
