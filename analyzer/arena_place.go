@@ -136,7 +136,10 @@ const (
 // run places the leases in the given order and returns the highest end, or stops at the first lease that ends above
 // limit and returns that end.
 func (p *placer) run(order []int32, f fit, limit int64) (total int64) {
-	if p.nearAt == nil {
+	switch {
+	case p.nearAt == nil && len(order) > maxScan:
+		return p.runInOrder()
+	case p.nearAt == nil:
 		return p.runScan(order, f, limit)
 	}
 	clear(p.placed)
@@ -195,6 +198,75 @@ func (p *placer) runScan(order []int32, f fit, limit int64) (total int64) {
 		}
 	}
 	return total
+}
+
+const (
+	// maxScan is the number of leases up to which each is compared with each.
+	maxScan = 1 << 14
+	// maxFree bounds the free ranges that runInOrder remembers, and maxTry those that it tries.
+	maxFree, maxTry = 1 << 14, 1 << 10
+)
+
+// runInOrder is run for more leases than can be compared with each other: it places them in the order in which they
+// start, as an allocator would that takes the smallest free range.
+func (p *placer) runInOrder() (total int64) {
+	p.visits += searchBudget // another order would change nothing
+	byEnd := slices.Clone(p.byStart)
+	slices.SortStableFunc(byEnd, func(a, b int32) int { return cmp.Compare(p.leases[a].Last, p.leases[b].Last) })
+	var free []span // by offset, none next to another
+	var top int64   // from here on nothing is taken
+	ended := 0
+	for _, i := range p.byStart {
+		l := &p.leases[i]
+		for ; p.leases[byEnd[ended]].Last < l.First; ended++ { // they start before they end, so they are placed
+			if e := byEnd[ended]; p.leases[e].Bytes > 0 {
+				free, top = giveBack(free, top, span{p.offsets[e], p.offsets[e] + p.round(p.leases[e].Bytes)})
+			}
+		}
+		if p.offsets[i] = 0; l.Bytes == 0 {
+			continue
+		}
+		size, best := p.round(l.Bytes), -1
+		for k := range free[:min(len(free), maxTry)] {
+			if room := free[k].to - free[k].from; room >= size && (best < 0 || room < free[best].to-free[best].from) {
+				best = k
+			}
+		}
+		switch {
+		case best < 0:
+			p.offsets[i] = top
+			top += size
+		case free[best].to-free[best].from == size:
+			p.offsets[i] = free[best].from
+			free = slices.Delete(free, best, best+1)
+		default:
+			p.offsets[i] = free[best].from
+			free[best].from += size
+		}
+		total = max(total, p.offsets[i]+l.Bytes)
+	}
+	return total
+}
+
+// giveBack adds a range to the free ones, joined with its neighbours. Where there are too many it is lost.
+func giveBack(free []span, top int64, s span) ([]span, int64) {
+	at, _ := slices.BinarySearchFunc(free, s.from, func(f span, from int64) int { return cmp.Compare(f.from, from) })
+	if at < len(free) && free[at].from == s.to {
+		s.to = free[at].to
+		free = slices.Delete(free, at, at+1)
+	}
+	if at > 0 && free[at-1].to == s.from {
+		at--
+		s.from = free[at].from
+		free = slices.Delete(free, at, at+1)
+	}
+	switch {
+	case s.to == top:
+		return free, s.from
+	case len(free) < maxFree:
+		free = slices.Insert(free, at, s)
+	}
+	return free, top
 }
 
 // gap returns the offset of a free place for l among spans sorted by their start; behind all of them where none fits

@@ -204,6 +204,39 @@ func TestVerifier(t *testing.T) {
 }
 
 // FuzzPlaceLeases reads leases from bytes: size, start and duration.
+// TestPlaceManyLeases: so many leases that live together are placed apart all the same, and not far above the bound.
+func TestPlaceManyLeases(t *testing.T) {
+	const n, alive = 40_000, 900
+	r := rand.New(rand.NewPCG(5, 8))
+	leases := make([]analyzer.Lease, n)
+	for i := range leases {
+		leases[i] = analyzer.Lease{Bytes: r.Int64N(1 << r.IntN(20)), First: i / 2, Last: i/2 + r.IntN(alive)}
+	}
+	for _, planner := range analyzer.Planners() {
+		offsets, total, bound := analyzer.PlaceLeases(leases, analyzer.ArenaOptions{Planner: planner})
+		for i, a := range leases {
+			if a.Bytes > 0 && offsets[i]+a.Bytes > total {
+				t.Fatalf("%s: lease %d ends at %d, above the total %d", planner, i, offsets[i]+a.Bytes, total)
+			}
+			for j := i + 1; j < n && leases[j].First <= a.Last; j++ {
+				if b := leases[j]; a.Bytes > 0 && b.Bytes > 0 && offsets[i] < offsets[j]+b.Bytes && offsets[j] < offsets[i]+a.Bytes {
+					t.Fatalf("%s: leases %d %+v at %d and %d %+v at %d share a byte", planner, i, a, offsets[i], j, b, offsets[j])
+				}
+			}
+		}
+		if total < bound || total > bound*3/2 {
+			t.Errorf("%s: takes %d bytes, want from the bound %d to half as much again", planner, total, bound)
+		}
+	}
+	together := make([]analyzer.Lease, n)
+	for i := range together {
+		together[i] = analyzer.Lease{Bytes: 64, First: i, Last: n}
+	}
+	if _, total, bound := analyzer.PlaceLeases(together, analyzer.ArenaOptions{}); total != bound || total != 64*n {
+		t.Errorf("leases that all live at the end: %d bytes with bound %d, want %d", total, bound, 64*n)
+	}
+}
+
 func FuzzPlaceLeases(f *testing.F) {
 	f.Add([]byte{16, 0, 1, 8, 1, 1, 64, 2, 1, 32, 3, 1, 8, 4, 1}, uint8(1))
 	f.Add([]byte{255, 0, 9, 255, 0, 0, 1, 1, 8, 0, 0, 0}, uint8(64))

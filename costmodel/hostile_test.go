@@ -61,7 +61,9 @@ func TestHostileGraphs(t *testing.T) {
 		sum := &onnx.Node{OpType: "Sum", Inputs: distinctOut, Outputs: []string{out}}
 		return &onnx.Graph{Name: out, Nodes: []*onnx.Node{sum}, Outputs: []onnx.ValueInfo{{Name: out}}}
 	}
+	equal, equalOut := many(func(i int) *onnx.Node { return relu(fmt.Sprint("v", i), "x0") })
 	for name, nodes := range map[string][]*onnx.Node{
+		"many duplicates": append(equal, &onnx.Node{OpType: "Sum", Inputs: equalOut, Outputs: []string{"y"}}),
 		"one value with many users": append(append([]*onnx.Node{{OpType: "Identity", Inputs: []string{"x0"}, Outputs: []string{"i"}}}, users...),
 			&onnx.Node{OpType: "Sum", Inputs: usersOut, Outputs: []string{"y"}}),
 		"many inputs":              append(distinct[:n:n], &onnx.Node{OpType: "Sum", Inputs: distinctOut, Outputs: []string{"y"}}),

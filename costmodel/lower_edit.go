@@ -132,9 +132,20 @@ func (g *graph) setOp(n *gnode, opType, domain string) {
 	g.live[n.key]++
 }
 
+// dropUse takes a reader away. Readers go mostly in the order in which they came or in the reverse, so that it looks from
+// both ends and moves what lies at the nearer one.
 func (t *tensor) dropUse(n *gnode, arg int) {
-	if i := slices.Index(t.uses, use{n, arg}); i >= 0 {
-		t.uses = slices.Delete(t.uses, i, i+1)
+	u, last := use{n, arg}, len(t.uses)-1
+	for i := 0; i <= last-i; i++ {
+		switch u {
+		case t.uses[i]:
+			copy(t.uses[1:i+1], t.uses[:i])
+			t.uses = t.uses[1:]
+			return
+		case t.uses[last-i]:
+			t.uses = slices.Delete(t.uses, last-i, last-i+1)
+			return
+		}
 	}
 }
 

@@ -325,9 +325,11 @@ func captures(nodes []*analyzer.Node, f func(*op.Value)) {
 
 // capture records what the bodies of n take from this graph.
 func (g *graph) capture(m *gnode, n *analyzer.Node) {
+	seen := map[*tensor]bool{}
 	take := func(v *op.Value) {
 		if v.ID < len(g.tensors) {
-			if t := g.tensors[v.ID]; t != nil && t.from != nil && !slices.Contains(m.captured, t) {
+			if t := g.tensors[v.ID]; t != nil && t.from != nil && !seen[t] {
+				seen[t] = true
 				m.captured = append(m.captured, t)
 				t.uses = append(t.uses, use{m, -1})
 			}
