@@ -386,4 +386,3 @@ func fitORT(ctx context.Context, s *Samples, all []Point, threads int, like *spe
 
 // minFitPoints is the number of microbenchmarks below which a fit says nothing: about five per class of the heavy ones.
 const minFitPoints = 100
-
