@@ -90,7 +90,7 @@ func (o *calibrateOptions) check() ([]int64, error) {
 		return nil, misuse("calibrate: --from and --backend exclude each other")
 	case o.from != "" && o.samples != "":
 		return nil, misuse("calibrate: --from and --samples exclude each other")
-	case o.plot != "" && !isPlotFile(o.plot):
+	case o.plot != "" && !isPicture(o.plot):
 		return nil, misuse("--plot %s: want a file that ends in .%s", o.plot, strings.Join(plots.Formats(), ", ."))
 	case o.length < 5*time.Second || o.length > time.Hour:
 		return nil, misuse("--for %s: want 5s to 1h", o.length)

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,12 +12,6 @@ import (
 	"github.com/onnxcost/onnxcost/plots"
 	"github.com/onnxcost/onnxcost/specs"
 )
-
-func plotFormat(path string) string {
-	return strings.ToLower(strings.TrimPrefix(filepath.Ext(path), "."))
-}
-
-func isPlotFile(path string) bool { return slices.Contains(plots.Formats(), plotFormat(path)) }
 
 // drawFit writes the pictures of a fit: path itself, and those that path with -roofline or -power before its ending
 // names. Their findings go to w.
@@ -34,11 +26,7 @@ func drawFit(ctx context.Context, w io.Writer, path string, samples *calibrate.S
 		if fig.Name != "fit" {
 			name = strings.TrimSuffix(path, ext) + "-" + strings.TrimPrefix(fig.Name, "fit-") + ext
 		}
-		var b bytes.Buffer
-		if err := fig.Write(&b, plotFormat(path)); err != nil {
-			return err
-		}
-		if err := os.WriteFile(name, b.Bytes(), 0o644); err != nil {
+		if err := writePicture(name, fig); err != nil {
 			return err
 		}
 		fmt.Fprintln(w, name)

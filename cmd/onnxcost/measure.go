@@ -192,9 +192,7 @@ func renderMeasurements(s streams, form string, rows []measurement) error {
 		if rows == nil {
 			rows = []measurement{}
 		}
-		e := json.NewEncoder(s.out)
-		e.SetIndent("", " ")
-		return e.Encode(struct {
+		return writeJSON(s.out, struct {
 			Schema       string        `json:"schema"`
 			Measurements []measurement `json:"measurements"`
 		}{"onnxcost/measure/v1", rows})

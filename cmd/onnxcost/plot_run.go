@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -333,11 +332,7 @@ func (r *plotRun) write(figures []drawn) error {
 		wg.Go(func() {
 			for _, format := range r.o.formats {
 				path := filepath.Join(r.o.dir, f.stem+"."+format)
-				var b bytes.Buffer
-				if errs[i] = f.Write(&b, format); errs[i] == nil {
-					errs[i] = os.WriteFile(path, b.Bytes(), 0o666)
-				}
-				if errs[i] != nil {
+				if errs[i] = writePicture(path, f.Figure); errs[i] != nil {
 					return
 				}
 				entries[i].Files = append(entries[i].Files, path)

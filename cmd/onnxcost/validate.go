@@ -14,6 +14,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/calibrate"
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/plots"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -137,8 +138,8 @@ func (o *validateOptions) check(args []string) (*specs.Device, costmodel.Options
 	case o.measured == "" && len(args) == 0:
 		return fail(misuse("validate: no model; give a path, - for stdin, or zoo:NAME"))
 	}
-	if _, err := o.plotFormat(); err != nil {
-		return fail(err)
+	if o.plot != "" && !isPicture(o.plot) {
+		return fail(misuse("--plot %s: want a file name that ends in .%s", o.plot, strings.Join(plots.Formats(), ", .")))
 	}
 	opt := costmodel.Options{Threads: o.threads, NoKernels: o.by != "kernel"}
 	if o.precision != "" {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,29 +10,12 @@ import (
 	"github.com/onnxcost/onnxcost/specs"
 )
 
-// plotFormat is the format that --plot's extension asks for; "" without the flag.
-func (o *validateOptions) plotFormat() (string, error) {
-	if o.plot == "" {
-		return "", nil
-	}
-	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(o.plot)), ".")
-	if !slices.Contains(plots.Formats(), format) {
-		return "", misuse("--plot %s: want a file name that ends in .%s", o.plot, strings.Join(plots.Formats(), ", ."))
-	}
-	return format, nil
-}
-
 // drawPairs draws the rows where --plot asks for it.
 func (o *validateOptions) drawPairs(d *specs.Device, rows []validateRow) error {
-	format, err := o.plotFormat()
-	if format == "" || err != nil {
-		return err
+	if o.plot == "" {
+		return nil
 	}
-	var b bytes.Buffer
-	if err := plots.Validate(validatePairs(rows), o.pairsSubtitle(d, rows), plots.Style{}).Write(&b, format); err != nil {
-		return err
-	}
-	return os.WriteFile(o.plot, b.Bytes(), 0o666)
+	return writePicture(o.plot, plots.Validate(validatePairs(rows), o.pairsSubtitle(d, rows), plots.Style{}))
 }
 
 // validatePairs are the rows as points, coloured by batch size where there are several.

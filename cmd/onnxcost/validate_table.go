@@ -101,13 +101,11 @@ type mapeOf struct {
 func renderValidation(s streams, o validateOptions, rows []validateRow, v calibrate.Validation) error {
 	switch o.output {
 	case "json":
-		e := json.NewEncoder(s.out)
-		e.SetIndent("", " ")
 		rank := costmodel.Unknown() // one row has no rank
 		if !math.IsNaN(v.Spearman) {
 			rank = costmodel.Optional(v.Spearman)
 		}
-		return e.Encode(struct {
+		return writeJSON(s.out, struct {
 			Schema    string             `json:"schema"`
 			Rows      []validateRow      `json:"rows"`
 			MAPE      float64            `json:"mape"`
