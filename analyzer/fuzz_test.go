@@ -2,8 +2,6 @@ package analyzer_test
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/onnxcost/onnxcost/analyzer"
@@ -26,22 +24,8 @@ func FuzzAnalyze(f *testing.F) {
 		}
 		f.Add(data)
 	}
-	if dir := os.Getenv("ONNXCOST_SHARED"); dir != "" {
-		for _, pattern := range []string{"onnx-light/*.onnx", "onnx-node-tests/*/model.onnx"} {
-			paths, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
-			if err != nil {
-				f.Fatal(err)
-			}
-			for _, path := range paths {
-				data, err := os.ReadFile(path)
-				if err != nil {
-					f.Fatal(err)
-				}
-				if len(data) < 1<<14 { // long inputs cover less in the same time
-					f.Add(data)
-				}
-			}
-		}
+	for _, data := range bound.Seeds(f, "onnx-light/*.onnx", "onnx-node-tests/*/model.onnx") {
+		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := onnx.Decode(data, "fuzz.onnx")

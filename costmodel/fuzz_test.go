@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/onnxcost/onnxcost/analyzer"
@@ -43,20 +41,8 @@ func FuzzPredict(f *testing.F) {
 			f.Add(data, uint8(i))
 		}
 	}
-	if dir := os.Getenv("ONNXCOST_SHARED"); dir != "" {
-		paths, err := filepath.Glob(filepath.Join(dir, "onnx-node-tests", "*", "model.onnx"))
-		if err != nil {
-			f.Fatal(err)
-		}
-		for i, path := range paths {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				f.Fatal(err)
-			}
-			if len(data) < 1<<14 { // long inputs cover less in the same time
-				f.Add(data, uint8(i))
-			}
-		}
+	for i, data := range bound.Seeds(f, "onnx-node-tests/*/model.onnx") {
+		f.Add(data, uint8(i))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, which uint8) {
 		runtime := runtimes[int(which)%len(runtimes)].Name

@@ -3,7 +3,6 @@ package onnx
 import (
 	"bytes"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -106,28 +105,13 @@ func FuzzDecode(f *testing.F) {
 	for _, data := range small(f) {
 		f.Add(data)
 	}
-	for _, pattern := range []string{"onnx-light/*.onnx", "onnx-node-tests/test_*/model.onnx"} {
-		paths, err := filepath.Glob(filepath.Join(os.Getenv("ONNXCOST_SHARED"), filepath.FromSlash(pattern)))
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, path := range paths {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				f.Fatal(err)
-			}
-			if len(data) <= maxSeed {
-				f.Add(data)
-			}
-		}
+	for _, data := range bound.Seeds(f, "onnx-light/*.onnx", "onnx-node-tests/test_*/model.onnx") {
+		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		bound.Run(t, len(data), func() { exercise(t, data) })
 	})
 }
-
-// maxSeed is the size in bytes up to which real models are seeds; fuzzing long inputs covers less in the same time.
-const maxSeed = 1 << 14
 
 // FuzzTestData does the same for the messages of test data files, whose values are read too.
 func FuzzTestData(f *testing.F) {
