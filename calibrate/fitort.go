@@ -182,11 +182,12 @@ func (d *ortDesign) setPrior(x []float64) {
 	d.prior, d.weight = make([]float64, len(d.keys)), make([]float64, len(d.keys))
 	for j, k := range d.keys {
 		kind, ok := of(j)
-		switch {
-		case ok && k.name == "calls" && len(calls) >= 3:
-			d.prior[j], d.weight[j] = Median(calls), priorWeight
-		case ok && len(values[kind][k.name]) >= 3:
-			d.prior[j], d.weight[j] = Median(values[kind][k.name]), priorWeight
+		usual := values[kind][k.name]
+		if k.name == "calls" {
+			usual = calls
+		}
+		if ok && len(usual) >= 3 {
+			d.prior[j], d.weight[j] = Median(usual), priorWeight
 		}
 		if d.like != nil && !shared(k.group) {
 			if c, ok := d.like.Groups[k.group].Terms[k.name]; ok && c.Value > 0 {
@@ -333,19 +334,10 @@ func (d *ortDesign) searchCache(c costmodel.ORTCache) (costmodel.ORTCache, []flo
 	return c, x, nil
 }
 
-// FitORT fits the samples of one thread count: coefficients that are not negative, in the sense of least absolute
+// fitORT fits the samples of one thread count: coefficients that are not negative, in the sense of least absolute
 // relative errors, with cache sizes chosen by the same measure; residuals, by group and in all, are those of points that
-// a fit had not seen.
-func FitORT(ctx context.Context, s *Samples, threads int) (*specs.Fit, error) {
-	points, err := Points(s)
-	if err != nil {
-		return nil, err
-	}
-	f, _, err := fitORT(ctx, s, points, threads, nil)
-	return f, err
-}
-
-// fitORT is FitORT, and what the microbenchmarks reached. like is the fit of another number of threads, if there is one.
+// a fit had not seen. It says what the microbenchmarks reached, too. like is the fit of another number of threads, if there
+// is one.
 func fitORT(ctx context.Context, s *Samples, all []Point, threads int, like *specs.Fit) (*specs.Fit, reached, error) {
 	points := slices.DeleteFunc(slices.Clone(all), func(p Point) bool { return p.Threads != threads })
 	if len(points) < minFitPoints {

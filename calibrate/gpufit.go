@@ -139,8 +139,9 @@ func gpuDataOf(s *Samples) (*gpuData, error) {
 // powerPoints are the power states as the fit takes them: of bytes that were touched just before, part comes from a cache.
 func (d *gpuData) powerPoints(m *costmodel.GPUMemory) []powerPoint {
 	var out []powerPoint
-	for _, p := range d.power {
-		out = append(out, powerPoint{p.name, p.dtype, p.ops, p.bytes + m.EnergyBytes(p.warm, true), p.seconds, p.watts})
+	for i := range d.power {
+		p := &d.power[i]
+		out = append(out, powerPoint{p.name, p.dtype, p.ops, p.moved(m), p.seconds, p.watts})
 	}
 	return out
 }

@@ -26,7 +26,8 @@ type Measurement struct {
 }
 
 // MeasureORT times models in ONNX Runtime. Models that fit into memory together take turns, so that drift hits all
-// alike; with Rules.RAPL their energy is counted too, above the power of the loaded sessions when nothing runs. A model that cannot be loaded or run has its Err and does not stop the others; the error is ctx's.
+// alike; with Rules.RAPL their energy is counted too, above the power of the loaded sessions when nothing runs. A model
+// that cannot be loaded or run has its Err and does not stop the others; the error is ctx's.
 func MeasureORT(ctx context.Context, lib *ort.Library, jobs []Job, o MeasureOptions) ([]Measurement, error) {
 	if o.Threads < 1 {
 		return nil, fmt.Errorf("%d threads, want at least 1", o.Threads)

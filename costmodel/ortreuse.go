@@ -1,6 +1,10 @@
 package costmodel
 
-import "github.com/onnxcost/onnxcost/analyzer/op"
+import (
+	"slices"
+
+	"github.com/onnxcost/onnxcost/analyzer/op"
+)
 
 // Where a kernel finds its activations depends on what passed through the caches since they were last touched: the result
 // of the kernel before is still near, a shortcut over a block has gone, and so has the memory that a result is written
@@ -45,7 +49,7 @@ func distances(p *Plan, ks []ortKernel, cache ORTCache) []distant {
 			of(v).uses++
 		}
 	}
-	for _, v := range append(append([]*op.Value(nil), p.Report.Inputs...), p.Report.Outputs...) {
+	for _, v := range slices.Concat(p.Report.Inputs, p.Report.Outputs) {
 		of(v).uses = -1 // the caller's memory
 	}
 	free := map[float64][]float64{} // clocks at which memory of a size was left, by size
@@ -68,10 +72,7 @@ func distances(p *Plan, ks []ortKernel, cache ORTCache) []distant {
 		left := k.read
 		for j, v := range k.Inputs {
 			t := of(v)
-			t.bytes = 4 * volume(k.in[j])
-			if bits := v.DType.Bits(); bits > 0 {
-				t.bytes = float64(bits) / 8 * volume(k.in[j])
-			}
+			t.bytes = tensorBytes(v, k.in[j])
 			bytes := min(left, t.bytes)
 			left -= bytes
 			mid, far := share(bytes, t.at, k.written)
@@ -80,10 +81,7 @@ func distances(p *Plan, ks []ortKernel, cache ORTCache) []distant {
 		left = k.written
 		for j, v := range k.Outputs {
 			t := of(v)
-			t.bytes = 4 * volume(k.out[j])
-			if bits := v.DType.Bits(); bits > 0 {
-				t.bytes = float64(bits) / 8 * volume(k.out[j])
-			}
+			t.bytes = tensorBytes(v, k.out[j])
 			at := -1.0
 			if stack := free[t.bytes]; len(stack) > 0 && t.uses >= 0 {
 				at = stack[len(stack)-1]
@@ -108,4 +106,13 @@ func distances(p *Plan, ks []ortKernel, cache ORTCache) []distant {
 		}
 	}
 	return out
+}
+
+// tensorBytes is the size of a tensor of these extents; elements of a type without a size count four bytes.
+func tensorBytes(v *op.Value, shape []float64) float64 {
+	bits := v.DType.Bits()
+	if bits == 0 {
+		bits = 32
+	}
+	return float64(bits) / 8 * volume(shape)
 }

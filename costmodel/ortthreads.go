@@ -8,10 +8,11 @@ import (
 // How ONNX Runtime divides a kernel among its threads. Terms count the work of the thread that has most of it, so that a
 // coefficient means the same at every number of threads as long as caches and memory keep up.
 //
-// There are three ways. MLAS cuts pooling and blocked convolutions without a window, or from few channels, into rows of output and
-// gives every thread as many of them, heavy or light; those with a window it divides evenly. It cuts products into rows or columns where they have a given number of multiply-accumulates for
-// each thread. Everything else asks the thread pool, which weighs an estimate of the loop's cycles (Eigen's cost model for
-// tensors: bytes loaded and stored at 11/64 cycles each, and the operator's own estimate) against what starting threads costs.
+// There are three ways. MLAS cuts pooling and blocked convolutions without a window, or from few channels, into rows of
+// output and gives every thread as many of them, heavy or light; those with a window it divides evenly. It cuts products
+// into rows or columns where they have a given number of multiply-accumulates for each thread. Everything else asks the
+// thread pool, which weighs an estimate of the loop's cycles (Eigen's cost model for tensors: bytes loaded and stored at
+// 11/64 cycles each, and the operator's own estimate) against what starting threads costs.
 
 // The constants of the thread pool's decision, in cycles: another thread joins a loop of more than startCycles for each
 // further perThreadCycles of it.
@@ -28,7 +29,7 @@ const productMACsPerThread = 64 << 10
 // not listed.
 var elementCycles = map[string]float64{
 	"Elu": 30, "LeakyRelu": 25, "Softplus": 15, "Log": 15, "Exp": 2, "Sqrt": 2, "Sigmoid": 2, "HardSigmoid": 0.5,
-	"Sin": 10, "Cos": 10, "Tan": 10, "Mish": 25, "Selu": 30, "Celu": 30, "Concat": 0, "Split": 0, "Pow": 8, "LRN": 100,
+	"Sin": 10, "Cos": 10, "Tan": 10, "Mish": 25, "Selu": 30, "Celu": 30, "Pow": 8, "LRN": 100,
 	"Resize": 20, "Upsample": 20,
 }
 
