@@ -135,20 +135,23 @@ func parseSize(s string) int64 {
 }
 
 // countList counts the members of a list such as 0-3,8; at least 1.
-func countList(s string) int {
-	n := 0
+func countList(s string) int { return max(1, len(members(s))) }
+
+// members are the numbers of a list such as 0-3,8; what is no number is left out.
+func members(s string) []int {
+	var out []int
 	for part := range strings.SplitSeq(s, ",") {
-		lo, hi, ok := strings.Cut(part, "-")
-		a, err1 := strconv.Atoi(lo)
-		b, err2 := strconv.Atoi(hi)
-		switch {
-		case !ok && err1 == nil:
-			n++
-		case ok && err1 == nil && err2 == nil && b >= a:
-			n += b - a + 1
+		lo, hi, isRange := strings.Cut(part, "-")
+		if !isRange {
+			hi = lo
+		}
+		a, err1 := strconv.ParseUint(lo, 10, 16)
+		b, err2 := strconv.ParseUint(hi, 10, 16)
+		for i := a; err1 == nil && err2 == nil && i <= b; i++ {
+			out = append(out, int(i))
 		}
 	}
-	return max(1, n)
+	return out
 }
 
 // Config writes the machine as configuration lines of a samples file.

@@ -19,7 +19,8 @@ import (
 type Point struct {
 	Micro   Micro
 	Threads int
-	Seconds float64 // the lowest median of a round; see Timing.Best
+	Seconds float64 // the lowest median of a round, of the calm ones where there are any; see Timing.Best
+	Calm    bool    // a round was calm, or no round says
 	Rounds  int
 	Runs    int
 }
@@ -46,7 +47,11 @@ func Points(s *Samples) ([]Point, error) {
 			points = append(points, Point{Micro: Micro{x.Class, x.Params}, Threads: int(threads), Seconds: math.Inf(1)})
 		}
 		p := &points[j]
-		p.Seconds = math.Min(p.Seconds, sec)
+		if calm := x.calm(); calm == p.Calm {
+			p.Seconds = math.Min(p.Seconds, sec)
+		} else if calm {
+			p.Seconds, p.Calm = sec, true
+		}
 		p.Rounds++
 		p.Runs += x.Runs
 	}

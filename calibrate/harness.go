@@ -28,7 +28,10 @@ type Rules struct {
 	RAPL  *RAPL   // read around every burst; nil leaves energy out
 	IdleW float64 // what the counters showed before, with nothing running
 
-	clock hostClock // nil for the wall's
+	clock  hostClock     // nil for the wall's
+	cpus   []int         // the first is the calling thread's; nil leaves it to the system
+	settle time.Duration // before a burst, for the threads of the subject before it to go to sleep
+	probe  *probe        // nil for none
 }
 
 // DefaultRules are nvbench's, shortened: ten runs, 0.2 s and 1 %, or the share of the time.
@@ -60,7 +63,13 @@ type Burst struct {
 	Median, P10, P90 float64 // seconds
 	Runs             int
 	Energy           *Window // nil where it was not counted
+	// Disturbance is how much longer than in calm a probe took before or after the burst, at least 1; 0 without a probe.
+	Disturbance   float64
+	before, after float64 // readings of the probe, in seconds
 }
+
+// calm reports whether nothing was seen to disturb the burst.
+func (b *Burst) calm() bool { return b.Disturbance <= disturbed }
 
 // A Window is what the energy counters showed over a burst, its untimed runs included.
 type Window struct {
@@ -94,6 +103,10 @@ func Time(ctx context.Context, subjects []Subject, rules Rules, progress func(do
 	r := rand.New(rand.NewPCG(rules.Seed, 0x7472696d))
 	runtime.LockOSThread() // a move to another thread between runs would show in the spread
 	defer runtime.UnlockOSThread()
+	if len(rules.cpus) > 0 {
+		defer pin(rules.cpus[0])()
+	}
+	var last *turns // whose latest burst waits for the reading after it
 	for left := len(subjects); left > 0; {
 		left = 0
 		for _, i := range r.Perm(len(subjects)) {
@@ -102,7 +115,11 @@ func Time(ctx context.Context, subjects []Subject, rules Rules, progress func(do
 				continue
 			}
 			if ctx.Err() == nil {
+				before := frame(ctx, last, rules)
 				t.Err = s.turn(ctx, subjects[i].Run, rules)
+				if last = s; t.Err == nil {
+					s.latest().before = before
+				}
 			}
 			if ctx.Err() != nil {
 				finish(timings, state, rules)
@@ -116,8 +133,20 @@ func Time(ctx context.Context, subjects []Subject, rules Rules, progress func(do
 			progress(len(subjects)-left, len(subjects))
 		}
 	}
+	frame(ctx, last, rules)
 	finish(timings, state, rules)
 	return timings, nil
+}
+
+// frame reads the probe between two bursts: after the latest of last, nil for none, and, when the machine is calm or there
+// is no more patience, before the next, which it returns.
+func frame(ctx context.Context, last *turns, rules Rules) float64 {
+	rules.clock.Sleep(rules.settle)
+	after, before := rules.probe.await(ctx, rules.clock)
+	if b := last.latest(); b != nil {
+		b.after = after
+	}
+	return before
 }
 
 // turns is the state of one subject while the rounds go on.
@@ -128,6 +157,14 @@ type turns struct {
 	spent  time.Duration
 	warm   bool
 	done   bool
+}
+
+// latest is the last burst; nil before the first.
+func (s *turns) latest() *Burst {
+	if s == nil || len(s.bursts) == 0 {
+		return nil
+	}
+	return &s.bursts[len(s.bursts)-1]
 }
 
 // turn is one burst: warm-up runs, then timed ones for a round's part of the share.
@@ -200,10 +237,8 @@ func finish(timings []Timing, state []turns, rules Rules) {
 		var ok bool
 		t.Lo, t.Hi, ok = MedianInterval(s.runs, 0.95)
 		t.Spread = (t.Hi - t.Lo) / 2 / t.Median
-		t.Best = math.Inf(1)
-		for _, b := range s.bursts {
-			t.Best = min(t.Best, b.Median)
-		}
+		rules.probe.judge(s.bursts)
+		t.Best = best(s.bursts)
 		t.Drift = drift(s.bursts)
 		t.Energy = energyOf(s.bursts, rules.IdleW)
 		if !ok || t.Runs < rules.MinRuns {
@@ -219,6 +254,21 @@ func finish(timings []Timing, state []turns, rules Rules) {
 			t.Warnings = append(t.Warnings, fmt.Sprintf("the last rounds are %+.1f %% off the first", 100*t.Drift))
 		}
 	}
+}
+
+// best is the lowest median of the bursts that nothing was seen to disturb, of all where each was disturbed.
+func best(bursts []Burst) float64 {
+	all, calm := math.Inf(1), math.Inf(1)
+	for i := range bursts {
+		all = min(all, bursts[i].Median)
+		if bursts[i].calm() {
+			calm = min(calm, bursts[i].Median)
+		}
+	}
+	if math.IsInf(calm, 1) {
+		return all
+	}
+	return calm
 }
 
 // drift compares the last third of the bursts with the first.

@@ -185,6 +185,9 @@ func TestDisagreeing(t *testing.T) {
 			x := point(n).Sample()
 			x.Params = append(slices.Clone(x.Params), Param{"threads", "2"})
 			x.Values = []Value{{v, UnitSeconds}}
+			if v < 0 { // disturbed
+				x.Values = []Value{{-v, UnitSeconds}, {1.5, UnitDisturbance}}
+			}
 			s.Samples = append(s.Samples, x)
 		}
 	}
@@ -193,11 +196,12 @@ func TestDisagreeing(t *testing.T) {
 	add("3", 2.0)
 	add("4", 1.0, 1.0)
 	add("5", 1.0, 1.9)
+	add("7", 1.0, -1.0)
 	var got []string
-	for _, b := range disagreeing(s, []Micro{point("1"), point("2"), point("3"), point("4"), point("5"), point("6")}) {
+	for _, b := range disagreeing(s, []Micro{point("1"), point("2"), point("3"), point("4"), point("5"), point("6"), point("7")}) {
 		got = append(got, b.Params[0].Value)
 	}
-	if want := []string{"3", "5", "2"}; !slices.Equal(got, want) {
+	if want := []string{"3", "7", "5", "2"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -97,6 +97,11 @@ func measureTogether(ctx context.Context, lib *ort.Library, jobs []*Job, out []M
 			rules.RAPL = nil // its Err tells why
 		}
 	}
+	rules.cpus, rules.settle = place(o.Threads), settleTime(o.Threads)
+	if s, err := openMicro(ctx, lib, probeMicro, probeOptions(o.Threads, o.Provider), 0); err == nil {
+		defer s.Close()
+		rules.probe = &probe{run: s.Run, patience: rules.Share * time.Duration(len(subjects)) * waiting / 100}
+	}
 	timings, err := Time(ctx, subjects, rules, nil)
 	for k, t := range timings {
 		out[at[k]].Timing = t

@@ -27,7 +27,7 @@ type SweepOptions struct {
 	RAPL     *RAPL // nil leaves energy out
 
 	clock hostClock // nil for the wall's
-	open  func(context.Context, Micro) (runner, error)
+	open  func(context.Context, Micro, ort.Options) (runner, error)
 }
 
 // runner is a session as the sweep needs it.
@@ -73,8 +73,8 @@ func GatherORT(ctx context.Context, lib *ort.Library, o SweepOptions) (*Samples,
 		o.clock = wallClock{}
 	}
 	if o.open == nil {
-		o.open = func(ctx context.Context, b Micro) (runner, error) {
-			return openMicro(ctx, lib, b, runOptions(o.Threads, o.Provider), o.Seed)
+		o.open = func(ctx context.Context, b Micro, options ort.Options) (runner, error) {
+			return openMicro(ctx, lib, b, options, o.Seed)
 		}
 	}
 	begin := o.clock.Now()
@@ -83,13 +83,18 @@ func GatherORT(ctx context.Context, lib *ort.Library, o SweepOptions) (*Samples,
 	rnd := rand.New(rand.NewPCG(o.Seed, 0x7377656570))
 	rnd.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
 
-	g := &gather{o: o, begin: begin, total: len(points), until: o.For * firstPass / 100, samples: newSamples(lib.Version, o)}
+	g := &gather{o: o, begin: begin, total: len(points), samples: newSamples(lib.Version, o), cpus: place(o.Threads)}
+	if s, err := o.open(ctx, probeMicro, probeOptions(o.Threads, o.Provider)); err == nil {
+		defer s.Close()
+		g.probe = &probe{run: s.Run}
+	}
+	g.pass(o.For * firstPass / 100)
 	if o.RAPL != nil {
 		g.notes = append(g.notes, o.RAPL.Notes()...)
 	}
 	err := g.blocks(ctx, points)
 	if again := disagreeing(g.samples, points); err == nil && len(again) > 0 {
-		g.until = o.For
+		g.pass(o.For)
 		if n := g.affordable(); n < len(again) {
 			again = again[:n]
 		}
@@ -120,12 +125,15 @@ func (g *gather) blocks(ctx context.Context, points []Micro) error {
 	return nil
 }
 
-// disagreeing are the points whose two fastest rounds are too far apart, or that have a single round, the worst first.
+// disagreeing are the points whose two fastest calm rounds are too far apart, or that have less than two, the worst first.
 func disagreeing(s *Samples, points []Micro) []Micro {
 	times := map[string][]float64{}
 	for i := range s.Samples {
 		x := &s.Samples[i]
 		if v, ok := x.Value(UnitSeconds); ok {
+			if !x.calm() {
+				v = math.Inf(1)
+			}
 			name := Micro{x.Class, slices.DeleteFunc(slices.Clone(x.Params), func(p Param) bool { return p.Key == "threads" })}.name()
 			times[name] = append(times[name], v)
 		}
@@ -139,6 +147,9 @@ func disagreeing(s *Samples, points []Micro) []Micro {
 			return math.Inf(1)
 		}
 		slices.Sort(v)
+		if math.IsInf(v[1], 1) {
+			return v[1]
+		}
 		return v[1]/v[0] - 1
 	}
 	var out []Micro
@@ -196,11 +207,24 @@ type gather struct {
 	total   int
 	done    int
 	until   time.Duration // when the pass ends, from begin
+	cpus    []int         // of the threads; nil leaves them to the system
+	probe   *probe        // nil where the runtime does not run it
 	loaded  int
 	loading time.Duration // of the points done
 	samples *Samples
 	notes   []string
 	anchors []float64
+}
+
+// waiting is the part of a pass, in percent, that may go by without a measurement while the machine is disturbed.
+const waiting = 40
+
+// pass begins a pass that ends at until.
+func (g *gather) pass(until time.Duration) {
+	g.until = until
+	if g.probe != nil {
+		g.probe.patience = g.left() * waiting / 100
+	}
 }
 
 // block loads some points, lets them take turns, and records their rounds.
@@ -214,7 +238,7 @@ func (g *gather) block(ctx context.Context, points []Micro) error {
 		if ctx.Err() != nil {
 			break
 		}
-		s, err := g.o.open(ctx, b)
+		s, err := g.o.open(ctx, b, runOptions(g.o.Threads, g.o.Provider))
 		if err != nil {
 			g.notes = append(g.notes, fmt.Sprintf("%s is left out: %v", b.name(), err))
 			continue
@@ -253,11 +277,14 @@ func (g *gather) rules() Rules {
 	points := g.total - g.done
 	perLoad := g.loading / time.Duration(max(1, g.loaded))
 	share := left/time.Duration(max(1, points)) - perLoad
-	// The warm-up runs and the anchor take their part of a share.
-	share = min(max(5*time.Millisecond, share*9/10), longestShare)
-	return Rules{MinRuns: 10, MinTime: share, Spread: 0, Share: share, Rounds: 4, Warmup: 1, Seed: g.o.Seed + uint64(g.done),
-		RAPL: g.o.RAPL, clock: g.o.clock}
+	// The warm-up runs, the probe and the anchor take their part of a share.
+	share = min(max(5*time.Millisecond, share*9/10-rounds*settleTime(g.o.Threads)), longestShare)
+	return Rules{MinRuns: 10, MinTime: share, Spread: 0, Share: share, Rounds: rounds, Warmup: 1, Seed: g.o.Seed + uint64(g.done),
+		RAPL: g.o.RAPL, clock: g.o.clock, cpus: g.cpus, settle: settleTime(g.o.Threads), probe: g.probe}
 }
+
+// rounds is the number of turns of a point in a pass.
+const rounds = 4
 
 func (g *gather) report(points []Micro) {
 	if g.o.Progress == nil {
@@ -285,6 +312,9 @@ func (g *gather) record(b Micro, t Timing) {
 		s.Params = append(slices.Clone(b.Params), Param{"threads", strconv.Itoa(g.o.Threads)})
 		s.Runs = burst.Runs
 		s.Values = []Value{{burst.Median, UnitSeconds}, {burst.P10, UnitLow}, {burst.P90, UnitHigh}}
+		if burst.Disturbance > 0 {
+			s.Values = append(s.Values, Value{burst.Disturbance, UnitDisturbance})
+		}
 		if w := burst.Energy; w != nil {
 			s.Values = append(s.Values, Value{w.Joules / float64(w.Runs), UnitJoules}, Value{w.Joules / w.Seconds, UnitWatts})
 		}
@@ -299,17 +329,6 @@ func (g *gather) anchorDrift() float64 {
 		return 0
 	}
 	return (Quantile(g.anchors, 0.9) - Quantile(g.anchors, 0.1)) / Median(g.anchors)
-}
-
-// runOptions are those of every session that is timed. Idle threads of a session go on spinning for a while, as they do
-// for every user of the runtime who calls it in a loop, but not for the runtime's own tens of milliseconds: they would
-// take the processors from the session whose turn comes next. Releases of the runtime that do not know the entry ignore it.
-func runOptions(threads int, provider string) ort.Options {
-	o := ort.Options{Threads: threads, Provider: provider}
-	if threads > 1 {
-		o.Config = map[string]string{"session.intra_op.spin_duration_us": "2000"}
-	}
-	return o
 }
 
 // openMicro builds, loads and binds a microbenchmark.

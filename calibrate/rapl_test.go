@@ -227,7 +227,7 @@ func sweepOn(t *testing.T, m *fakeMachine, r *RAPL) (*Samples, []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	open := func(ctx context.Context, b Micro) (runner, error) {
+	open := func(ctx context.Context, b Micro, _ ort.Options) (runner, error) {
 		model, err := b.Model()
 		if err != nil {
 			return nil, err

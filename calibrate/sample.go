@@ -22,6 +22,8 @@ const (
 	UnitHigh    = "p90-sec/op"
 	UnitWatts   = "watts"
 	UnitJoules  = "joules/op"
+	// UnitDisturbance is of a ratio: how much longer than in calm a probe took before or after the runs; see Burst.
+	UnitDisturbance = "x-calm"
 )
 
 // A Sample is one line of measurements: what was run, how often, and what was seen. A point that was measured in
@@ -79,6 +81,12 @@ func (s Sample) Value(unit string) (float64, bool) {
 		}
 	}
 	return 0, false
+}
+
+// calm reports whether nothing was seen to disturb the round; see Burst.
+func (s Sample) calm() bool {
+	v, _ := s.Value(UnitDisturbance)
+	return v <= disturbed
 }
 
 // Samples are the content of one samples file.

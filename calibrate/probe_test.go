@@ -1,0 +1,143 @@
+package calibrate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/fstest"
+	"time"
+)
+
+// phases is a machine whose time passes only by what runs on it, and that is slower while slow says so.
+type phases struct {
+	now  time.Time
+	slow func(sinceStart time.Duration) float64
+}
+
+func (m *phases) Now() time.Time        { return m.now }
+func (m *phases) Sleep(d time.Duration) { m.now = m.now.Add(d) }
+
+func (m *phases) run(d time.Duration) func() error {
+	return func() error {
+		m.now = m.now.Add(time.Duration(float64(d) * m.slow(m.now.Sub(time.Time{}))))
+		return nil
+	}
+}
+
+// TestProbe measures on a machine that is 2.5 times slower in phases: with a probe, the bursts of such a phase are known
+// as disturbed and none of them decides; waiting keeps within the patience.
+func TestProbe(t *testing.T) {
+	const phase = 100 * time.Millisecond
+	measure := func(with bool, patience time.Duration, slow func(time.Duration) float64) (Timing, time.Duration, *probe) {
+		m := &phases{slow: slow}
+		rules := Rules{MinRuns: 5, MinTime: time.Second, Share: 60 * time.Millisecond, Rounds: 6, Warmup: 1, Seed: 1, clock: m}
+		if with {
+			rules.probe = &probe{run: m.run(10 * time.Microsecond), patience: patience}
+		}
+		timings, err := Time(context.Background(), []Subject{{"net", m.run(time.Millisecond)}, {"other", m.run(3 * time.Millisecond)}}, rules, nil)
+		if err != nil || timings[0].Err != nil {
+			t.Fatal(err, timings[0].Err)
+		}
+		return timings[0], m.now.Sub(time.Time{}), rules.probe
+	}
+	alternating := func(since time.Duration) float64 {
+		if since/phase%2 == 1 {
+			return 2.5
+		}
+		return 1
+	}
+	steady := func(time.Duration) float64 { return 2.5 }
+
+	got, _, p := measure(true, time.Second, alternating)
+	if d := got.Best; d < 0.999e-3 || d > 1.001e-3 || p.patience > 990*time.Millisecond {
+		t.Errorf("best %g s with %v of patience left, want 1 ms and some waiting", d, p.patience)
+	}
+	for _, b := range got.Bursts {
+		if b.Median > 1.1e-3 && b.calm() {
+			t.Errorf("a burst of %g s is called calm, disturbance %g", b.Median, b.Disturbance)
+		}
+	}
+	if got, took, p := measure(true, time.Second, steady); got.Best < 2.4e-3 || p.patience != time.Second || took > 400*time.Millisecond {
+		t.Errorf("a machine that is never faster: best %g s, %v of patience left, took %v", got.Best, p.patience, took)
+	}
+	once := func(since time.Duration) float64 { // calm at the beginning only
+		if since > 30*time.Millisecond {
+			return 2.5
+		}
+		return 1
+	}
+	got, took, p := measure(true, 50*time.Millisecond, once)
+	if p.patience > 0 || took > 400*time.Millisecond || len(got.Bursts) < 3 {
+		t.Errorf("no calm any more: %v of patience left, took %v, %d bursts; want it to be measured as it is", p.patience, took, len(got.Bursts))
+	}
+	if got, _, _ := measure(false, 0, alternating); got.Bursts[0].Disturbance != 0 || !got.Bursts[0].calm() {
+		t.Errorf("without a probe: got %+v", got.Bursts[0])
+	}
+}
+
+func TestBestIsOfCalmBursts(t *testing.T) {
+	bursts := []Burst{{Median: 3, Disturbance: 1.01}, {Median: 2, Disturbance: 1.5}, {Median: 2.5, Disturbance: 1.1}}
+	if got := best(bursts); got != 2.5 {
+		t.Errorf("got %g, want the lowest of the calm ones", got)
+	}
+	for i := range bursts {
+		bursts[i].Disturbance = 2
+	}
+	if got := best(bursts); got != 2 {
+		t.Errorf("all disturbed: got %g, want the lowest of all", got)
+	}
+}
+
+// TestProbeFails leaves the measurement alone.
+func TestProbeFails(t *testing.T) {
+	m := &phases{slow: func(time.Duration) float64 { return 1 }}
+	p := &probe{run: func() error { return errors.New("broken") }, patience: time.Second}
+	timings, err := Time(context.Background(), []Subject{{"net", m.run(time.Millisecond)}},
+		Rules{MinRuns: 1, Share: time.Millisecond, Rounds: 3, Warmup: 1, clock: m, probe: p}, nil)
+	if err != nil || timings[0].Runs == 0 || timings[0].Bursts[0].Disturbance != 0 || p.err == nil {
+		t.Errorf("got %+v, %v; probe's error %v", timings, err, p.err)
+	}
+}
+
+func TestPlacement(t *testing.T) {
+	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
+	const dir = "sys/devices/system/cpu/"
+	pairs := fstest.MapFS{}
+	for i, s := range []string{"0,4", "1,5", "2,6", "3,7", "0,4", "1,5", "2,6", "3,7"} {
+		pairs[dir+"cpu"+string(rune('0'+i))+"/topology/thread_siblings_list"] = file(s + "\n")
+	}
+	neighbours := fstest.MapFS{
+		dir + "cpu0/topology/thread_siblings_list": file("0-1\n"), dir + "cpu1/topology/thread_siblings_list": file("0-1\n"),
+		dir + "cpu2/topology/thread_siblings_list": file("2-3\n"), dir + "cpu3/topology/thread_siblings_list": file("2-3\n"),
+	}
+	little := fstest.MapFS{}
+	for i, s := range []string{"400", "400", "1024", "1024"} {
+		little[dir+"cpu"+string(rune('0'+i))+"/cpu_capacity"] = file(s + "\n")
+	}
+	for _, c := range []struct {
+		name    string
+		fsys    fileReader
+		allowed []int
+		n       int
+		want    []int
+	}{
+		{"a core each before siblings", pairs, []int{0, 1, 2, 3, 4, 5, 6, 7}, 5, []int{0, 1, 2, 3, 4}},
+		{"siblings side by side", neighbours, []int{0, 1, 2, 3}, 3, []int{0, 2, 1}},
+		{"the first of a pair is not allowed", pairs, []int{4, 5, 6}, 2, []int{4, 5}},
+		{"fast cores first", little, []int{0, 1, 2, 3}, 3, []int{2, 3, 0}},
+		{"a system that tells nothing", fstest.MapFS{}, []int{1, 3}, 2, []int{1, 3}},
+		{"too few", pairs, []int{0}, 2, nil},
+		{"none asked for", pairs, []int{0}, 0, nil},
+	} {
+		if got := placement(c.fsys, c.allowed, c.n); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+	if got := affinities([]int{2, 3, 0}); got != "4;1" {
+		t.Errorf("affinities: got %q", got)
+	}
+	if got := affinities([]int{2}); got != "" {
+		t.Errorf("affinities of one thread: got %q", got)
+	}
+}
