@@ -157,6 +157,10 @@ const residualFloor = 0.01
 // It decides only what observations leave open.
 const priorWeight = 0.002
 
+// callsWeight is the same for what calling a kernel costs, which hardly depends on the operator: points that each do much
+// say little about it.
+const callsWeight = 0.03
+
 // likeWeight is the same for a coefficient that another number of threads has been fitted with. Terms count the work of
 // the busiest thread, so that a coefficient means the same; what differs is how threads share caches and memory, which has
 // terms of its own. Two threads are disturbed more often than one, and this holds what they measured together. The weight
@@ -193,6 +197,9 @@ func (d *ortDesign) setPrior(x []float64) {
 		}
 		if ok && len(usual) >= 3 {
 			d.prior[j], d.weight[j] = Median(usual), priorWeight
+			if k.name == "calls" {
+				d.weight[j] = callsWeight
+			}
 		}
 		if d.like != nil && !shared(k.group) {
 			if c, ok := d.like.Groups[k.group].Terms[k.name]; ok && c.Value > 0 {
@@ -229,7 +236,7 @@ func (d *ortDesign) solve(start []float64, use func(i int) bool) (x, residuals, 
 		b[len(rows)+k], base[len(rows)+k] = 1, d.weight[j]
 		a.Set(len(rows)+k, j, 1/d.prior[j])
 	}
-	x, residuals, weights, err = robustNNLSWithPriors(a, b, base, start, residualFloor, len(rows))
+	x, residuals, weights, err = robustNNLS(a, b, base, start, residualFloor)
 	if err != nil {
 		return nil, nil, nil, nil, err
 	}

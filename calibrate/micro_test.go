@@ -43,9 +43,6 @@ func TestSweepModels(t *testing.T) {
 	}
 }
 
-// unmeasured are the groups of the unseen networks that no class has. The list may only shrink.
-var unmeasured = map[string]bool{"LogSoftmax": true, "MaxPool": true, "Upsample_blocked_nearest": true}
-
 // TestClassesMeasureGroups: whatever a kernel of the unseen networks is counted as, some microbenchmark runs.
 func TestClassesMeasureGroups(t *testing.T) {
 	groups := func(p *costmodel.Plan) map[string]bool {
@@ -69,17 +66,11 @@ func TestClassesMeasureGroups(t *testing.T) {
 		}
 		maps.Copy(measured, groups(planOf(t, m)))
 	}
-	met := map[string]bool{}
 	for name, n := range unseenNetworks {
 		for g := range groups(planOf(t, n.build())) {
-			if met[g] = true; !measured[g] && !unmeasured[g] {
+			if !measured[g] {
 				t.Errorf("%s: no class has the group %s", name, g)
 			}
-		}
-	}
-	for g := range unmeasured {
-		if measured[g] || !met[g] {
-			t.Errorf("%s is measured now, or not met; take it off the list", g)
 		}
 	}
 }

@@ -271,4 +271,4 @@ var convTranspose = microClass{
 }
 
 // microClasses are all classes, in the order of a sweep.
-var microClasses = slices.Concat(convClasses, matrixClasses, elementClasses, windowClasses, moveClasses, chainClasses, fusedClasses)
+var microClasses = slices.Concat(convClasses, matrixClasses, elementClasses, windowClasses, moveClasses, chainClasses, fusedClasses, blockClasses)

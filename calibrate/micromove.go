@@ -8,12 +8,23 @@ import (
 
 // poolClass slides a window over feature maps: plain ones, or blocked ones as a convolution leaves them.
 func poolClass(name, op string) microClass {
+	return poolClassOf(name, op, 8, func(d *draw) []int64 {
+		h := d.log(7, 112)
+		return []int64{d.channels(16, 512), h, h, d.pick(2, 3, 3, 5), d.pick(1, 2, 2), d.pick(0, 1, 1)}
+	})
+}
+
+// plainPoolClass has few channels, in the plain layout.
+func plainPoolClass(name, op string) microClass {
+	return poolClassOf(name, op, 6, func(d *draw) []int64 {
+		h := d.log(5, 112)
+		return []int64{d.log(3, 256), h, h, d.pick(2, 2, 3), d.pick(1, 2, 2), 0}
+	})
+}
+
+func poolClassOf(name, op string, count int, draw func(d *draw) []int64) microClass {
 	return microClass{
-		name: name, keys: []string{"c", "h", "w", "k", "s", "blocked"}, count: 8,
-		draw: func(d *draw) []int64 {
-			h := d.log(7, 112)
-			return []int64{d.channels(16, 512), h, h, d.pick(2, 3, 3, 5), d.pick(1, 2, 2), d.pick(0, 1, 1)}
-		},
+		name: name, keys: []string{"c", "h", "w", "k", "s", "blocked"}, count: count, draw: draw,
 		fits: func(p micros) bool {
 			return elementFits(p) && p["k"] >= 1 && p["k"] <= 16 && p["s"] >= 1 && p["s"] <= 8 && p["h"] >= p["k"] && p["w"] >= p["k"] &&
 				p["c"]*p["h"]*p["w"] <= 1<<21
@@ -157,7 +168,7 @@ var moveClasses = []microClass{
 	resizeClass("resizenearest", "nearest"), resizeClass("resizelinear", "linear"),
 	{
 		name: "gather", keys: []string{"table", "cols", "rows"}, count: 6,
-		draw: func(d *draw) []int64 { return []int64{d.log(200, 30000), d.log(16, 1024), d.log(4, 3000)} },
+		draw: func(d *draw) []int64 { return []int64{d.log(200, 30000), d.log(16, 1024), d.log(1, 3000)} },
 		fits: func(p micros) bool {
 			return p["table"] >= 1 && p["cols"] >= 1 && p["rows"] >= 1 && p["table"] <= 1<<18 && p["cols"] <= 1<<12 &&
 				p["table"]*p["cols"] <= 1<<23 && p["rows"]*p["cols"] <= 1<<21 && p["rows"] <= 1<<16
@@ -183,13 +194,15 @@ var moveClasses = []microClass{
 
 // resizeClass doubles the resolution.
 func resizeClass(name, mode string) microClass {
-	return moveClass(name, 5, func(m *micro, p micros) arg {
-		x := m.input(1, p["c"], p["h"], p["w"])
-		scales := "f" + name
-		m.g.Initializers = append(m.g.Initializers, onnx.Float32Tensor(scales, []int64{4}, 1, 1, 2, 2))
-		return m.op("Resize", []int64{1, p["c"], 2 * p["h"], 2 * p["w"]}, []arg{x, {}, {scales, nil}},
-			attrString("mode", mode), attrString("coordinate_transformation_mode", "asymmetric"), attrString("nearest_mode", "floor"))
-	})
+	return moveClass(name, 5, func(m *micro, p micros) arg { return m.twice(m.input(1, p["c"], p["h"], p["w"]), mode) })
+}
+
+// twice makes a feature map twice as large along both of its axes.
+func (m *micro) twice(x arg, mode string) arg {
+	scales := "f" + mode
+	m.g.Initializers = append(m.g.Initializers, onnx.Float32Tensor(scales, []int64{4}, 1, 1, 2, 2))
+	return m.op("Resize", []int64{1, x.dims[1], 2 * x.dims[2], 2 * x.dims[3]}, []arg{x, {}, {scales, nil}},
+		attrString("mode", mode), attrString("coordinate_transformation_mode", "asymmetric"), attrString("nearest_mode", "floor"))
 }
 
 // chainClass is a chain of nodes with next to no work: what a node costs beyond its work. Chains are timed like

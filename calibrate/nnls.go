@@ -180,14 +180,6 @@ func subMatrix(m *mat.SymDense, idx []int) *mat.SymDense {
 // count alike, so that points that happen to fit do not take over. base (nil for 1) weighs rows beforehand; start may be
 // nil; see nnls.
 func robustNNLS(a *mat.Dense, b, base, start []float64, floor float64) (x, residuals, weights []float64, err error) {
-	rows, _ := a.Dims()
-	return robustNNLSWithPriors(a, b, base, start, floor, rows)
-}
-
-// robustNNLSWithPriors is robustNNLS for a matrix whose rows from observations on say what the unknowns are likely to be.
-// An observation may be wrong, and counts less and less; an unknown far from what is likely counts by the square, since
-// a few disturbed observations must not carry it off.
-func robustNNLSWithPriors(a *mat.Dense, b, base, start []float64, floor float64, observations int) (x, residuals, weights []float64, err error) {
 	rows, cols := a.Dims()
 	rel := mat.NewDense(rows, cols, nil)
 	ones := make([]float64, rows)
@@ -214,9 +206,6 @@ func robustNNLSWithPriors(a *mat.Dense, b, base, start []float64, floor float64,
 			}
 			residuals[i] = fitted - 1
 			off := math.Max(math.Abs(residuals[i]), floor)
-			if i >= observations {
-				off = math.Min(1, off)
-			}
 			weights[i] = baseWeight(base, i) / off
 		}
 	}

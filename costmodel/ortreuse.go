@@ -12,8 +12,9 @@ import (
 // between, by the order of the plan and with the memory of dead tensors given to the next result of the same size, the
 // latest first.
 
-// distant are the bytes of a kernel's activations that lie outside of the core's own cache (mid) and of any cache (far).
-type distant struct{ midRead, farRead, midWrite, farWrite float64 }
+// distant are the bytes of a kernel's activations that lie in a core's own cache though an inference wrote them (near),
+// outside of it (mid) and outside of any cache (far).
+type distant struct{ nearRead, midRead, farRead, nearWrite, midWrite, farWrite float64 }
 
 // touch is a tensor, or the memory that it left behind.
 type touch struct {
@@ -77,6 +78,9 @@ func distances(p *Plan, ks []ortKernel, cache ORTCache) []distant {
 			left -= bytes
 			mid, far := share(bytes, t.at, k.written)
 			d.midRead, d.farRead = d.midRead+mid, d.farRead+far
+			if t.at >= 0 {
+				d.nearRead += bytes - mid
+			}
 		}
 		left = k.written
 		for j, v := range k.Outputs {
@@ -91,6 +95,7 @@ func distances(p *Plan, ks []ortKernel, cache ORTCache) []distant {
 			left -= bytes
 			mid, far := share(bytes, at, k.read)
 			d.midWrite, d.farWrite = d.midWrite+mid, d.farWrite+far
+			d.nearWrite += bytes - mid
 		}
 		clock += k.read + k.written + k.weights
 		for _, v := range k.Outputs {

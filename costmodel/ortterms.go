@@ -63,8 +63,12 @@ func ORTTerms(p *Plan, env dim.Env, cache ORTCache, threads int) ([][]Term, erro
 	share := weightShares{ramp(used, cache.Near, 4*cache.Near), ramp(used, cache.ColdFrom, cache.ColdTo), ramp(used, cache.ColdTo, 2*cache.ColdTo)}
 	out := make([][]Term, len(ks))
 	far := distances(p, ks, cache)
+	called := false
 	for i := range ks {
 		out[i] = ks[i].terms(cache, share, far[i])
+		if !called && ks[i].forks > 0 { // the other threads come late to the first work of an inference
+			out[i], called = append(out[i], Term{NodeGroup, "first_forks", 1}), true
+		}
 	}
 	return out, nil
 }
@@ -175,6 +179,10 @@ func (k *ortKernel) traffic(share weightShares, far distant) {
 		if v > 0 {
 			k.list = append(k.list, Term{TrafficGroup, name, v})
 		}
+	}
+	if k.threads > 1 { // half of it, or more, is near another core
+		add("handed_read_bytes", far.nearRead*(1-1/k.threads))
+		add("handed_write_bytes", far.nearWrite*(1-1/k.threads))
 	}
 	add("mid_read_bytes", far.midRead)
 	add("mid_write_bytes", far.midWrite)
@@ -317,6 +325,30 @@ func (k *ortKernel) convTranspose() {
 	k.epilogue(k.group, outputs)
 }
 
+// learnedBranches is the number of outcomes of one branch that a processor's predictor keeps from one inference to the next.
+const learnedBranches = 1 << 15
+
+// acrossRows reports whether a softmax runs along another axis than the last of x, which the runtime does between two
+// transpositions from opset 13 on; before, it takes the axes from there on as one.
+func (k *ortKernel) acrossRows(x []float64) bool {
+	if k.Op != "Softmax" && k.Op != "LogSoftmax" || k.Anchor == nil || k.Anchor.Rule == nil || k.Anchor.Rule.Since < 13 {
+		return false
+	}
+	axis := int64(-1)
+	if a := k.Anchor.Proto.Attr("axis"); a != nil {
+		axis = a.I
+	}
+	if axis < 0 {
+		axis += int64(len(x))
+	}
+	for i := axis + 1; i < int64(len(x)); i++ {
+		if x[i] > 1 {
+			return true
+		}
+	}
+	return false
+}
+
 // stream is everything that is no contraction: time per element, by operator and way of access.
 func (k *ortKernel) stream() {
 	k.group = k.Op
@@ -339,11 +371,18 @@ func (k *ortKernel) stream() {
 		if run > 0 {
 			k.add("runs", outputs/run)
 		}
+		if k.Op == "PRelu" { // computed by a branch, which the processor foresees in data that it has seen often
+			k.add("branches", outputs*ramp(outputs, learnedBranches, 2*learnedBranches))
+		}
 	case KindReduction:
 		k.reduction(inputs, outputs)
 	case KindNormalization:
+		s := first(k.in, 0)
+		if k.acrossRows(s) {
+			k.group += "_axis"
+		}
 		k.add("elements", math.Max(inputs, outputs))
-		if s := first(k.in, 0); len(s) > 0 {
+		if len(s) > 0 {
 			k.add("rows", volume(s)/math.Max(1, s[len(s)-1]))
 		}
 	case KindPooling:

@@ -118,6 +118,8 @@ func (k *ortKernel) movement(moved float64) {
 		k.add("runs", k.splitRuns())
 	case "Slice", "Pad", "Expand":
 		k.add("runs", moved/math.Max(1, lastExtent(first(k.out, 0))))
+	case "Gather":
+		k.add("runs", moved/k.gatherRun())
 	case "ReorderInput", "ReorderOutput":
 		if k.Layout == LayoutNHWC {
 			k.group += "_nhwc"
@@ -193,6 +195,27 @@ func (k *ortKernel) transposeRows() float64 {
 		}
 	}
 	return rows
+}
+
+// gatherRun is the number of elements that a Gather copies in one go: those of the axes behind its own.
+func (k *ortKernel) gatherRun() float64 {
+	data := first(k.w, 0)
+	if data == nil {
+		data = first(k.in, 0)
+	}
+	axis := int64(0)
+	if k.Anchor != nil {
+		if a := k.Anchor.Proto.Attr("axis"); a != nil {
+			axis = a.I
+		}
+	}
+	if axis < 0 {
+		axis += int64(len(data))
+	}
+	if axis < 0 || axis >= int64(len(data)) {
+		return 1
+	}
+	return math.Max(1, volume(data[axis+1:]))
 }
 
 // concatRuns is the number of copies that a Concat makes: one per operand and outer position.

@@ -28,14 +28,14 @@ const productMACsPerThread = 64 << 10
 // elementCycles is what operators tell the thread pool of their arithmetic, in cycles per element; 1 for those that are
 // not listed.
 var elementCycles = map[string]float64{
-	"Elu": 30, "LeakyRelu": 25, "Softplus": 15, "Log": 15, "Exp": 2, "Sqrt": 2, "Sigmoid": 2, "HardSigmoid": 0.5,
+	"Elu": 30, "LeakyRelu": 25, "Softplus": 15, "Log": 15, "Exp": 0.5, "Sqrt": 2, "Sigmoid": 2, "HardSigmoid": 0.5,
 	"Sin": 10, "Cos": 10, "Tan": 10, "Mish": 25, "Selu": 30, "Celu": 30, "Pow": 8, "LRN": 100,
 	"Resize": 20, "Upsample": 20,
 }
 
 // serialOps are computed by the calling thread alone, however large.
 var serialOps = map[string]bool{
-	"Where": true, "Cast": true, "Expand": true, "Pad": true, "InstanceNormalization": true, "GroupNormalization": true, "DepthToSpace": true,
+	"BatchNormalization": true, "Where": true, "Cast": true, "Expand": true, "Pad": true, "InstanceNormalization": true, "GroupNormalization": true, "DepthToSpace": true,
 	"SpaceToDepth": true, "CumSum": true, "ArgMax": true, "ArgMin": true, "ScatterND": true, "ScatterElements": true, "Tile": true, "OneHot": true,
 }
 

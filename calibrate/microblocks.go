@@ -1,0 +1,120 @@
+package calibrate
+
+import "github.com/onnxcost/onnxcost/analyzer/onnx"
+
+// blockClasses are kernels one after the other as networks have them: with several threads, each reads what another core
+// has just written, which no kernel by itself shows. With them are the groups that other classes meet by chance only. They
+// stand behind the other classes, whose shapes a class in between would change.
+var blockClasses = []microClass{
+	{ // a convolution without a window to more channels, one per channel, and one back
+		name: "separable", keys: []string{"cin", "cout", "h", "w", "k", "depth"}, count: 10,
+		draw: func(d *draw) []int64 {
+			h := d.log(6, 80)
+			return []int64{d.channels(16, 320), d.channels(16, 640), h, h, d.pick(3, 3, 5), d.pick(2, 3, 4)}
+		},
+		fits: func(p micros) bool {
+			return layers(p, 2*p["cin"]+p["k"]*p["k"], 1e6, 1e8)
+		},
+		build: func(m *micro, p micros) *onnx.Model {
+			x := m.input(1, p["cin"], p["h"], p["w"])
+			one := micros{"kh": 1, "kw": 1, "s": 1, "dil": 1, "g": 1, "act": 1}
+			each := micros{"kh": p["k"], "kw": p["k"], "s": 1, "dil": 1, "g": p["cout"], "act": 1}
+			for range p["depth"] {
+				x = m.conv(m.conv(m.conv(x, p["cout"], one), p["cout"], each), p["cin"], one)
+			}
+			return m.model(m.pooled(x))
+		},
+	},
+	{
+		name: "chainconv1d", keys: []string{"cin", "cout", "l", "k", "dil", "act", "depth"}, count: 8,
+		draw: func(d *draw) []int64 {
+			return []int64{d.log(8, 256), d.log(8, 256), d.log(48, 3000), d.pick(2, 3, 3, 5, 7), d.pick(1, 1, 2, 4, 8), d.pick(0, 1), d.pick(2, 3, 4)}
+		},
+		fits: func(p micros) bool {
+			long := micros{"cin": p["cin"], "cout": p["cout"], "h": p["l"], "w": 1, "k": p["k"], "depth": p["depth"]}
+			return layers(long, p["cin"]*p["k"], 5e5, 1e8) && p["dil"] >= 1 && p["dil"] <= 16 && p["l"] > p["dil"]*p["k"]
+		},
+		build: func(m *micro, p micros) *onnx.Model {
+			x := m.input(1, p["cin"], p["l"])
+			for i := range p["depth"] {
+				cout := p["cout"]
+				if i%2 == 1 {
+					cout = p["cin"]
+				}
+				cin, k, pad := x.dims[1], p["k"], p["dil"]*(p["k"]-1) // causal: all of it before
+				x = m.op("Conv", []int64{1, cout, p["l"]}, []arg{x, m.weight(cin*k, cout, cin, k), m.weight(1, cout)},
+					attrInts("kernel_shape", k), attrInts("dilations", p["dil"]), attrInts("pads", pad, 0))
+				if p["act"] == 1 {
+					x = m.unary("Relu", x)
+				}
+			}
+			return m.model(x)
+		},
+	},
+	{ // twice as large and half as many channels at every step
+		name: "chaintransposed", keys: []string{"cin", "h", "w", "depth"}, count: 6,
+		draw: func(d *draw) []int64 {
+			h := d.log(3, 32)
+			return []int64{d.times(8, 16, 384), h, h, d.pick(2, 3)}
+		},
+		fits: func(p micros) bool {
+			first := micros{"cin": p["cin"], "cout": p["cin"], "h": p["h"], "w": p["w"], "k": 4, "depth": p["depth"]}
+			return p["cin"]%8 == 0 && p["depth"] <= 3 && layers(first, p["cin"]*8, 1e6, 1e8)
+		},
+		build: func(m *micro, p micros) *onnx.Model {
+			x := m.input(1, p["cin"], p["h"], p["w"])
+			for range p["depth"] {
+				c := x.dims[1]
+				x = m.unary("Relu", m.op("ConvTranspose", []int64{1, c / 2, 2 * x.dims[2], 2 * x.dims[3]},
+					[]arg{x, m.weight(c, c, c/2, 4, 4), m.weight(1, c/2)},
+					attrInts("kernel_shape", 4, 4), attrInts("strides", 2, 2), attrInts("pads", 1, 1, 1, 1)))
+			}
+			return m.model(x)
+		},
+	},
+	{ // weights that no cache of a usual machine holds
+		name: "gemvfar", keys: gemmKeys, count: 5, build: gemmBuild,
+		draw: func(d *draw) []int64 {
+			return []int64{1, d.log(2000, 6000), d.log(2000, 6000), 1, d.pick(0, 1), d.pick(1, 2, 3)}
+		},
+		fits: func(p micros) bool { return gemmFits(p, 8e6, 3.4e7) },
+	},
+	{
+		name: "softmaxaxis", keys: []string{"c", "h", "w", "mode"}, count: 6, fits: elementFits,
+		draw: func(d *draw) []int64 {
+			return append([]int64{d.log(2, 300)}, append(elementDraw(d)[1:3], d.pick(0, 1))...)
+		},
+		build: func(m *micro, p micros) *onnx.Model {
+			x := m.input(1, p["c"], p["h"], p["w"])
+			return m.model(m.unary([]string{"Softmax", "LogSoftmax"}[p["mode"]%2], x, attrInt("axis", 1)))
+		},
+	},
+	rowClass("logsoftmax", 5, func(m *micro, x arg) arg { return m.unary("LogSoftmax", x, attrInt("axis", -1)) }),
+	plainPoolClass("maxpoolplain", "MaxPool"), plainPoolClass("averagepoolplain", "AveragePool"),
+	{
+		name: "upsampleblocked", keys: []string{"c", "h", "w"}, count: 5, fits: elementFits,
+		draw: func(d *draw) []int64 {
+			h := d.log(4, 60)
+			return []int64{d.channels(16, 256), h, h}
+		},
+		build: func(m *micro, p micros) *onnx.Model {
+			p["blocked"] = 1
+			return m.model(m.pooled(m.twice(m.poolInput(p), "nearest")))
+		},
+	},
+}
+
+// layers wants extents and channels within reason and between lo and hi multiply-accumulates in all, of depth layers with
+// perOutput of them for each of cout·h·w outputs.
+func layers(p micros, perOutput, lo, hi int64) bool {
+	for _, k := range []string{"cin", "cout", "h", "w", "k", "depth"} {
+		if p[k] < 1 || p[k] > 1<<12 {
+			return false
+		}
+	}
+	if p["k"] > 16 || p["depth"] > 8 || p["h"]*p["w"] > 1<<18 || perOutput > 1<<20 {
+		return false
+	}
+	macs := p["cout"] * p["h"] * p["w"] * perOutput * p["depth"] // at most 2^(12+18+20+3)
+	return macs >= lo && macs <= hi
+}
