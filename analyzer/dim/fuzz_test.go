@@ -76,7 +76,7 @@ func exerciseDim(t *testing.T, s string, a, b, c int64) {
 			return
 		}
 	}
-	if got, err := d.Subst(by).Eval(env); err == nil && got != v {
-		t.Fatalf("%q = %d, but %v at %v is %d", text, v, d.Subst(by), env, got)
+	if got, err := subst(d, by).Eval(env); err == nil && got != v {
+		t.Fatalf("%q = %d, but %v at %v is %d", text, v, subst(d, by), env, got)
 	}
 }
