@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/onnxcost/onnxcost/analyzer/bound"
+	"github.com/onnxcost/onnxcost/internal/bound"
 )
 
 // base is a small sound device; the cases below break one thing each.

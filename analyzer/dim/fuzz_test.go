@@ -5,7 +5,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/onnxcost/onnxcost/analyzer/bound"
+	"github.com/onnxcost/onnxcost/internal/bound"
 )
 
 // FuzzDim parses any text. What it accepts has a text that reads back as the same Dim, and keeps its value under
