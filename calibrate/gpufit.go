@@ -97,7 +97,7 @@ func gpuDataOf(s *Samples) (*gpuData, error) {
 		values[name] = append(values[name], v)
 	}
 	for _, x := range order {
-		v := Median(values[x.Name()])
+		v := median(values[x.Name()])
 		cache, _ := x.Param("cache")
 		kind, _ := x.Param("kind")
 		switch x.Class {
@@ -131,7 +131,7 @@ func gpuDataOf(s *Samples) (*gpuData, error) {
 		}
 	}
 	if len(d.idle) > 0 {
-		d.idleW = Median(d.idle)
+		d.idleW = median(d.idle)
 	}
 	return d, nil
 }
@@ -338,7 +338,7 @@ func (f *form) score(x, held []float64) *specs.Score {
 		predicted = append(predicted, f.seconds[i]/math.Exp(h))
 	}
 	s.Within10 = float64(within) / n
-	s.Spearman = Spearman(predicted, f.seconds)
+	s.Spearman = spearman(predicted, f.seconds)
 	return s
 }
 

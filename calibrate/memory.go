@@ -39,10 +39,10 @@ const (
 	memInUsePeak      = "mem_in_use_peak"
 )
 
-// MeasureMemory runs a model once in ONNX Runtime with its profiler, without memory patterns, and lets the runtime
+// measureMemory runs a model once in ONNX Runtime with its profiler, without memory patterns, and lets the runtime
 // allocate the outputs. Generated weights become stored ones first: the runtime would compute them through the same
 // arena while it loads the model, and its peaks would be those of loading.
-func MeasureMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, threads int, seed uint64) (*MemoryMeasurement, error) {
+func measureMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, threads int, seed uint64) (*MemoryMeasurement, error) {
 	job, err := job.stored()
 	if err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func CompareMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, 
 	if err != nil {
 		return nil, err
 	}
-	m, err := MeasureMemory(ctx, lib, job, batch, threads, seed)
+	m, err := measureMemory(ctx, lib, job, batch, threads, seed)
 	if err != nil {
 		return nil, err
 	}

@@ -371,7 +371,7 @@ func (s *Session) CloseProfile() (*Profile, error) {
 		return nil, err
 	}
 	defer f.Close()
-	p, err := ReadProfile(f)
+	p, err := readProfile(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: profile: %w", s.source.Name, err)
 	}
