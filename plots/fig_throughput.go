@@ -15,13 +15,13 @@ func paperTop1Throughput(d *Dataset, s Style) *Figure {
 	f.Subtitle = "Area: operations. Shaded: more accurate than the line of most networks at the same speed. " + d.sourceLine()
 	acc := func(n *Network) float64 { return n.Top1Percent }
 	var miss missing
-	hi := maxOver(d, panelBatches, (*Network).hertzAt)
+	hi := maxOver(d, panelBatches, (*Network).hertz)
 	for _, b := range panelBatches {
 		hz := func(n *Network) float64 { return n.hertz(b) }
 		p := newPlot(f.style, "Images per second [Hz]", "Top-1 accuracy [%]")
-		linearAxis(&p.X, 0, 1.08*math.Min(hi, maxOver(d, []int{b}, (*Network).hertzAt)*1.1), 8)
-		if d.apart(panelBatches, (*Network).hertzAt) {
-			f.wideAxis(&p.X, d, panelBatches, (*Network).hertzAt)
+		linearAxis(&p.X, 0, 1.08*math.Min(hi, maxOver(d, []int{b}, (*Network).hertz)*1.1), 8)
+		if d.apart(panelBatches, (*Network).hertz) {
+			f.wideAxis(&p.X, d, panelBatches, (*Network).hertz)
 		}
 		lo, top := accuracyRange(d)
 		p.Y.Min, p.Y.Max = lo, top+2
@@ -53,8 +53,6 @@ func paperTop1Throughput(d *Dataset, s Style) *Figure {
 	f.notesOf(d)
 	return f
 }
-
-func (n *Network) hertzAt(batch int) float64 { return n.hertz(batch) }
 
 // boundFindings states the line, the hyperbola that it is in time, and the bound that it puts on energy.
 func (f *Figure) boundFindings(d *Dataset, o Origin, batch int, l line) {
