@@ -53,30 +53,41 @@ type filter struct {
 }
 
 // filter reads weights of the form (Cout, Cin/groups, kernel…). rank is that of the input, -1 where unknown.
-func (v convolution) filter(c *Call, rank int) (f filter, err error) {
-	w, err := c.want(v.w)
-	if err != nil {
+func (v convolution) filter(c *Call, rank int) (filter, error) {
+	f, s, err := readFilter(c, v.w, rank)
+	if err != nil || !f.known {
 		return f, err
 	}
+	f.cout, f.cin = s[0], s[1]
+	if n, ok := f.cout.Value(); ok && !v.padded && n%f.groups != 0 {
+		return f, c.errorf("input %d has %d output channels, want a multiple of the group count %d", v.w, n, f.groups)
+	}
+	return f, nil
+}
+
+// readFilter reads the groups and the kernel of a convolution with weights in input i. It returns their shape, which says
+// the channels where it is known. rank is that of the data, -1 where unknown.
+func readFilter(c *Call, i, rank int) (f filter, weights Shape, err error) {
+	w, err := c.want(i)
+	if err != nil {
+		return f, nil, err
+	}
 	if f.groups, err = groups(c); err != nil {
-		return f, err
+		return f, nil, err
 	}
 	attr := c.Ints("kernel_shape")
 	if !w.Ranked {
 		f.kernel = Consts(attr...)
-		return f, nil
+		return f, nil, nil
 	}
 	switch {
 	case rank >= 0 && len(w.Shape) != rank:
-		return f, c.errorf("input %d has rank %d, want %d", v.w, len(w.Shape), rank)
+		return f, nil, c.errorf("input %d has rank %d, want %d", i, len(w.Shape), rank)
 	case len(w.Shape) < 3:
-		return f, c.errorf("input %d has rank %d, want at least 3", v.w, len(w.Shape))
+		return f, nil, c.errorf("input %d has rank %d, want at least 3", i, len(w.Shape))
 	}
-	f.cout, f.cin, f.kernel, f.known = w.Shape[0], w.Shape[1], w.Shape[2:], true
-	if n, ok := f.cout.Value(); ok && !v.padded && n%f.groups != 0 {
-		return f, c.errorf("input %d has %d output channels, want a multiple of the group count %d", v.w, n, f.groups)
-	}
-	return f, checkKernelShape(attr, f.kernel, v.w)
+	f.kernel, f.known = w.Shape[2:], true
+	return f, w.Shape, checkKernelShape(attr, f.kernel, i)
 }
 
 // groups reads the attribute group.
@@ -223,31 +234,17 @@ func convShape(c *Call) error {
 	return nil
 }
 
-// transposed is what the weights (Cin, Cout/groups, kernel…) of a ConvTranspose say.
-func transposed(c *Call, rank int) (f filter, err error) {
-	w, err := c.want(1)
-	if err != nil {
+// transposed reads the weights (Cin, Cout/groups, kernel…) of a ConvTranspose.
+func transposed(c *Call, rank int) (filter, error) {
+	f, s, err := readFilter(c, 1, rank)
+	if err != nil || !f.known {
 		return f, err
 	}
-	if f.groups, err = groups(c); err != nil {
-		return f, err
-	}
-	attr := c.Ints("kernel_shape")
-	if !w.Ranked {
-		f.kernel = Consts(attr...)
-		return f, nil
-	}
-	switch {
-	case rank >= 0 && len(w.Shape) != rank:
-		return f, c.errorf("input 1 has rank %d, want %d", len(w.Shape), rank)
-	case len(w.Shape) < 3:
-		return f, c.errorf("input 1 has rank %d, want at least 3", len(w.Shape))
-	}
-	f.cin, f.cout, f.kernel, f.known = w.Shape[0], w.Shape[1].MulInt(f.groups), w.Shape[2:], true
+	f.cin, f.cout = s[0], s[1].MulInt(f.groups)
 	if n, ok := f.cin.Value(); ok && n%f.groups != 0 {
 		return f, c.errorf("input 1 has %d input channels, want a multiple of the group count %d", n, f.groups)
 	}
-	return f, checkKernelShape(attr, f.kernel, 1)
+	return f, nil
 }
 
 func convTransposeShape(c *Call) error {
