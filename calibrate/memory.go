@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/onnxcost/onnxcost/analyzer"
@@ -55,10 +56,11 @@ func measureMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, 
 	if err != nil {
 		return nil, err
 	}
-	in, _, err := job.tensors(r, env, seed)
+	in, out, err := job.tensors(r, env, seed)
 	if err != nil {
 		return nil, err
 	}
+	maps.DeleteFunc(out, func(_ string, t *ort.Tensor) bool { return len(t.Dims) > 0 }) // see ort.Session.Bind
 	src, err := job.source()
 	if err != nil {
 		return nil, err
@@ -68,7 +70,7 @@ func measureMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, 
 		return nil, err
 	}
 	defer s.Close()
-	if err := s.Bind(in, nil); err != nil {
+	if err := s.Bind(in, out); err != nil {
 		return nil, err
 	}
 	if err := s.Run(); err != nil {
@@ -78,8 +80,8 @@ func measureMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, 
 	if err != nil {
 		return nil, err
 	}
-	out := &MemoryMeasurement{Model: job.Name, Batch: batch, Threads: threads}
-	return out, out.read(p)
+	m := &MemoryMeasurement{Model: job.Name, Batch: batch, Threads: threads}
+	return m, m.read(p)
 }
 
 // read takes the figures of the first run.
