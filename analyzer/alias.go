@@ -133,7 +133,7 @@ func (a *aliases) share(n *Node, step, i int) int {
 	if n.Rule == nil || len(n.Outputs) == 0 || n.Outputs[0] != out || out.Kind != onnx.KindTensor || a.vals[i].Bytes == 0 {
 		return -1
 	}
-	if n.Views() {
+	if n.views() {
 		if k := a.index(n.Inputs[0]); k >= 0 && a.vals[k].Bytes == a.vals[i].Bytes {
 			return int(a.bufOf[k])
 		}
@@ -143,7 +143,7 @@ func (a *aliases) share(n *Node, step, i int) int {
 		return -1
 	}
 	for k, in := range n.Inputs {
-		if at := a.index(in); at >= 0 && a.vals[at].Bytes == a.vals[i].Bytes && n.MayOverwrite(k) {
+		if at := a.index(in); at >= 0 && a.vals[at].Bytes == a.vals[i].Bytes && n.mayOverwrite(k) {
 			if b := a.bufOf[at]; a.bufs[b].Last == step && a.bufs[b].First >= 0 && !a.readTwice(n, k, b) {
 				return int(b)
 			}
@@ -166,19 +166,19 @@ func (a *aliases) readTwice(n *Node, k int, b int32) bool {
 	return false
 }
 
-// Views reports whether the rule of n makes its first output the first input under another type or shape. That both have
+// views reports whether the rule of n makes its first output the first input under another type or shape. That both have
 // as many bytes is for the caller to check under its bindings.
-func (n *Node) Views() bool {
+func (n *Node) views() bool {
 	if n.Rule == nil || len(n.Inputs) == 0 || len(n.Outputs) == 0 || n.Inputs[0] == nil || n.Outputs[0] == nil {
 		return false
 	}
 	return n.Rule.Views(n.Inputs[0], n.Outputs[0]) && (n.Rule.Memory != op.View || n.Work.FLOPs().Is(0))
 }
 
-// MayOverwrite reports whether the rule of n lets its first output take the place of input i: an input that the rule
+// mayOverwrite reports whether the rule of n lets its first output take the place of input i: an input that the rule
 // names, with elements of the same width. That there are as many of them, and that nobody needs the input any more, is
 // for the caller to check.
-func (n *Node) MayOverwrite(i int) bool {
+func (n *Node) mayOverwrite(i int) bool {
 	if n.Rule == nil || i >= len(n.Inputs) || !op.Has(n.Rule.InPlace, i) || len(n.Outputs) == 0 {
 		return false
 	}

@@ -77,18 +77,10 @@ func (r *Report) Arena(env dim.Env, opt ArenaOptions) (*Arena, error) {
 	return a, nil
 }
 
-// Lease is a stretch of memory that is needed from step First to step Last, both included.
-type Lease struct {
+// lease is a stretch of memory that is needed from step First to step Last, both included.
+type lease struct {
 	Bytes       int64
 	First, Last int
-}
-
-// PlaceLeases chooses an offset for every lease such that no two that share a step share a byte. Total is the highest
-// end, bound what no choice can go below. It is Arena without a graph.
-func PlaceLeases(leases []Lease, opt ArenaOptions) (offsets []int64, total, bound int64) {
-	p := newPlacer(leases, opt.align())
-	offsets, total, _ = p.plan(opt.Planner)
-	return offsets, total, p.bound
 }
 
 func (o ArenaOptions) align() int64 {
@@ -99,9 +91,9 @@ func (o ArenaOptions) align() int64 {
 }
 
 func planBuffers(bufs []Buffer, steps int, opt ArenaOptions) *Arena {
-	leases := make([]Lease, len(bufs))
+	leases := make([]lease, len(bufs))
 	for i, b := range bufs { // inputs are there before the first node, outputs stay after the last
-		leases[i] = Lease{b.Bytes, max(b.First, 0), max(0, min(b.Last, steps-1))}
+		leases[i] = lease{b.Bytes, max(b.First, 0), max(0, min(b.Last, steps-1))}
 	}
 	p := newPlacer(leases, opt.align())
 	offsets, total, by := p.plan(opt.Planner)

@@ -9,7 +9,7 @@ import (
 // placer packs leases under one order after another. The offsets of a run come from gaps between the leases that are
 // placed already and share a step with the next one.
 type placer struct {
-	leases    []Lease
+	leases    []lease
 	align     int64
 	bound     int64
 	boundStep int
@@ -33,7 +33,7 @@ type span struct{ from, to int64 }
 // maxNear bounds the list of pairs: 4 bytes each.
 const maxNear = 8 << 20
 
-func newPlacer(leases []Lease, align int64) *placer {
+func newPlacer(leases []lease, align int64) *placer {
 	p := &placer{leases: leases, align: align, offsets: make([]int64, len(leases)), placed: make([]bool, len(leases))}
 	p.lowerBound()
 	p.neighbours()
@@ -271,7 +271,7 @@ func giveBack(free []span, top int64, s span) ([]span, int64) {
 
 // gap returns the offset of a free place for l among spans sorted by their start; behind all of them where none fits
 // between.
-func (p *placer) gap(taken []span, l *Lease, f fit) int64 {
+func (p *placer) gap(taken []span, l *lease, f fit) int64 {
 	size := l.Bytes
 	if size == 0 {
 		return 0

@@ -150,7 +150,7 @@ func (v *verifier) step(i int, n *Node) error {
 			return &VerifyError{n.Name, fmt.Sprintf("result %q lies on another result or on the workspace", out.Name)}
 		}
 		busy = append(busy, reg)
-		if k == 0 && n.Views() && !n.Inputs[0].Const && reads[n.Inputs[0]] == reg {
+		if k == 0 && n.views() && !n.Inputs[0].Const && reads[n.Inputs[0]] == reg {
 			v.show(out, n.Inputs[0])
 			continue
 		}
@@ -201,7 +201,7 @@ func overwrites(n *Node, t *op.Value, reads map[*op.Value]region) bool {
 	for i, in := range n.Inputs {
 		if in == t {
 			times++
-			allowed = allowed || n.MayOverwrite(i)
+			allowed = allowed || n.mayOverwrite(i)
 		}
 	}
 	// In an element-wise operator every operand on the place is read at the element that is written.
@@ -211,7 +211,7 @@ func overwrites(n *Node, t *op.Value, reads map[*op.Value]region) bool {
 // sharesAllowed reports whether t lies exactly on another operand whose place the first result may take.
 func sharesAllowed(n *Node, t *op.Value, reads map[*op.Value]region) bool {
 	for i, in := range n.Inputs {
-		if in != nil && in != t && reads[in] == reads[t] && n.MayOverwrite(i) {
+		if in != nil && in != t && reads[in] == reads[t] && n.mayOverwrite(i) {
 			return true
 		}
 	}

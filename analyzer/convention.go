@@ -55,10 +55,10 @@ var oursConvention = Convention{
 	other: perMAC(1),
 }
 
-// Count is what one execution of n adds under the convention, as a formula in the free dimensions. The bodies of
+// count is what one execution of n adds under the convention, as a formula in the free dimensions. The bodies of
 // control flow are apart, as in Node.Work. Operands of unknown rank count 0, as everywhere in a Report that says its
 // totals are lower bounds.
-func (c Convention) Count(n *Node) dim.Dim {
+func (c Convention) count(n *Node) dim.Dim {
 	name := n.Op()
 	if c.anyDomain {
 		name = n.Proto.OpType
@@ -87,25 +87,11 @@ func (n *Node) shapeArithmetic() bool {
 	return true
 }
 
-// Recount adds Count up over every executed node, times included.
+// Recount adds the convention up over every executed node, times included.
 func (r *Report) Recount(c Convention) dim.Dim {
 	var total dim.Dim
-	r.Walk(func(n *Node, times dim.Dim, _ int) { total = total.Add(c.Count(n).Mul(times)) })
+	r.Walk(func(n *Node, times dim.Dim, _ int) { total = total.Add(c.count(n).Mul(times)) })
 	return total
-}
-
-// Uncounted lists the executed operators that compute something and that the convention counts as 0, sorted. An
-// operator without a rule of ours is among them when the convention does not count it either.
-func (r *Report) Uncounted(c Convention) []string {
-	var ops []string
-	r.Walk(func(n *Node, _ dim.Dim, _ int) {
-		idle := n.Rule != nil && n.Work.FLOPs().Is(0) && n.Work.Special.Is(0)
-		if !idle && c.Count(n).Is(0) {
-			ops = append(ops, n.Op())
-		}
-	})
-	slices.Sort(ops)
-	return slices.Compact(ops)
 }
 
 // countRules is the table of a convention, by operator as Node.Op names it.

@@ -302,18 +302,3 @@ func TestConventionFacts(t *testing.T) {
 		t.Error("ConventionByName finds a convention that is none")
 	}
 }
-
-// TestUncounted lists what a convention leaves out, and nothing that only moves data.
-func TestUncounted(t *testing.T) {
-	r := analyze(t, shared(t, "onnx-light", "light_bvlc_alexnet.onnx"), analyzer.Options{})
-	for name, want := range map[string][]string{
-		"paper":     {"LRN", "Softmax"},
-		"torch":     {"LRN", "MaxPool", "Relu", "Softmax"},
-		"onnx-tool": nil,
-	} {
-		c, _ := analyzer.ConventionByName(name)
-		if got := r.Uncounted(c); !slices.Equal(got, want) {
-			t.Errorf("%s: got %v, want %v", name, got, want)
-		}
-	}
-}

@@ -47,7 +47,7 @@ func (c Convention) metric() Metric {
 		Name: conventionPrefix + c.Name,
 		Unit: c.Unit,
 		Definition: fmt.Sprintf("The figure that %s gives for the same graph (source: %s). A multiply-accumulate counts %d. It counts %s; "+
-			"every other operator counts 0.", c.Title, c.Source, c.PerMAC, strings.Join(c.Operators(), ", ")),
+			"every other operator counts 0.", c.Title, c.Source, c.PerMAC, strings.Join(c.operators(), ", ")),
 		Formula: "Σ over executed nodes of executions · table(operator)",
 		Differs: c.Note,
 	}
@@ -59,9 +59,9 @@ func (c Convention) metric() Metric {
 	return m
 }
 
-// Operators lists the operators of the convention's table, sorted; nil where the convention has none and follows our
+// operators lists the operators of the convention's table, sorted; nil where the convention has none and follows our
 // rules.
-func (c Convention) Operators() []string { return slices.Sorted(maps.Keys(c.rules)) }
+func (c Convention) operators() []string { return slices.Sorted(maps.Keys(c.rules)) }
 
 var metrics = []Metric{
 	{

@@ -5,9 +5,9 @@ import (
 	"testing"
 
 	"github.com/onnxcost/onnxcost/analyzer"
-	"github.com/onnxcost/onnxcost/analyzer/bound"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/internal/bound"
 )
 
 // FuzzAnalyze sends any bytes through the whole analysis: an error or a report, never a panic, and no more time and

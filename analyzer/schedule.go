@@ -156,7 +156,7 @@ func newScheduler(r *Report, env dim.Env) (*scheduler, error) {
 		for ; next < len(vals) && vals[next].First <= i; next++ {
 			maker[next] = i
 			first := len(n.Outputs) > 0 && n.Outputs[0] == vals[next].Value && vals[next].Bytes > 0
-			if first && n.Views() {
+			if first && n.views() {
 				if k := at(n.Inputs[0]); k >= 0 && vals[k].Bytes == vals[next].Bytes {
 					bufOf[next] = bufOf[k]
 					continue
@@ -168,7 +168,7 @@ func newScheduler(r *Report, env dim.Env) (*scheduler, error) {
 				continue
 			}
 			for j, in := range n.Inputs {
-				if k := at(in); k >= 0 && vals[k].Bytes == vals[next].Bytes && n.MayOverwrite(j) && !s.bufs[bufOf[k]].input &&
+				if k := at(in); k >= 0 && vals[k].Bytes == vals[next].Bytes && n.mayOverwrite(j) && !s.bufs[bufOf[k]].input &&
 					(n.Rule.Class == op.Elementwise || reads(n, bufOf[k], bufOf, at) == 1) {
 					x.overwrite = append(x.overwrite, bufOf[k])
 				}

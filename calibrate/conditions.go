@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// Machine is what a run found itself on. Fields that the system does not tell are zero.
-type Machine struct {
+// machine is what a run found itself on. Fields that the system does not tell are zero.
+type machine struct {
 	CPU      string // model name
 	Vendor   string
 	Cores    int // processors that this process may run on
 	MemoryB  int64
-	Caches   []CacheInfo // of the first processor, nearest first; data and unified caches only
+	Caches   []cacheInfo // of the first processor, nearest first; data and unified caches only
 	Features []string    // instruction sets that kernels choose by, such as avx2 and avx512f
 	Governor string      // of the first processor's clock
 	MaxHz    float64     // of the first processor
@@ -24,15 +24,15 @@ type Machine struct {
 	OS       string
 }
 
-// CacheInfo is one level of the processor's caches.
-type CacheInfo struct {
+// cacheInfo is one level of the processor's caches.
+type cacheInfo struct {
 	Level  int
 	Bytes  int64
 	Shared int // processors that share it
 }
 
-// ThisMachine reads the conditions from the system: /proc and /sys on Linux; elsewhere only what the Go runtime knows.
-func ThisMachine() Machine {
+// thisMachine reads the conditions from the system: /proc and /sys on Linux; elsewhere only what the Go runtime knows.
+func thisMachine() machine {
 	m := machineFrom(os.DirFS("/").(fileReader), runtime.NumCPU())
 	m.OS = runtime.GOOS + "/" + runtime.GOARCH
 	return m
@@ -43,8 +43,8 @@ type fileReader interface {
 	ReadFile(name string) ([]byte, error)
 }
 
-func machineFrom(fsys fileReader, cores int) Machine {
-	m := Machine{Cores: cores, Load1: -1}
+func machineFrom(fsys fileReader, cores int) machine {
+	m := machine{Cores: cores, Load1: -1}
 	read := func(name string) string {
 		b, err := fsys.ReadFile(name)
 		if err != nil {
@@ -78,7 +78,7 @@ func machineFrom(fsys fileReader, cores int) Machine {
 		if read(dir+"type") == "Instruction" {
 			continue
 		}
-		m.Caches = append(m.Caches, CacheInfo{level, parseSize(read(dir + "size")), countList(read(dir + "shared_cpu_list"))})
+		m.Caches = append(m.Caches, cacheInfo{level, parseSize(read(dir + "size")), countList(read(dir + "shared_cpu_list"))})
 	}
 	return m
 }
@@ -86,7 +86,7 @@ func machineFrom(fsys fileReader, cores int) Machine {
 // featuresOfInterest are the instruction sets by which the runtime's kernels differ.
 var featuresOfInterest = []string{"avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "asimddp", "i8mm", "sve"}
 
-func (m *Machine) readCPUInfo(text []byte) {
+func (m *machine) readCPUInfo(text []byte) {
 	sc := bufio.NewScanner(bytes.NewReader(text))
 	sc.Buffer(nil, 1<<20)
 	for sc.Scan() {
@@ -154,8 +154,8 @@ func members(s string) []int {
 	return out
 }
 
-// Config writes the machine as configuration lines of a samples file.
-func (m *Machine) Config() []Param {
+// config writes the machine as configuration lines of a samples file.
+func (m *machine) config() []Param {
 	var c []Param
 	add := func(key, value string) {
 		if value != "" {

@@ -236,7 +236,7 @@ func TestFitRefuses(t *testing.T) {
 		t.Errorf("one sample: got %v", err)
 	}
 	few.Samples[0].Params = few.Samples[0].Params[:1]
-	if _, err := Points(few); err == nil {
+	if _, err := ortPoints(few); err == nil {
 		t.Error("a sample without threads was taken")
 	}
 	few.Samples[0].Backend = "CUDA"

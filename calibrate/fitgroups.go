@@ -58,7 +58,7 @@ func (d *ortDesign) standIns(f *specs.Fit) {
 		}
 		g := specs.Group{Terms: map[string]specs.Coefficient{}}
 		for name, v := range of {
-			g.Terms[name] = specs.Coefficient{Value: digits(Median(v), 6), Unit: "s/" + name}
+			g.Terms[name] = specs.Coefficient{Value: digits(median(v), 6), Unit: "s/" + name}
 		}
 		if len(g.Terms) > 0 {
 			f.Groups[costmodel.KindGroup(k)] = g
@@ -72,7 +72,7 @@ var residualP = []float64{0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95}
 func residualsOf(v []float64) *specs.Residuals {
 	r := &specs.Residuals{Count: len(v), P: residualP, HeldOut: true}
 	for _, p := range residualP {
-		r.Q = append(r.Q, digits(Quantile(v, p), 4))
+		r.Q = append(r.Q, digits(quantile(v, p), 4))
 	}
 	return r
 }
@@ -109,7 +109,7 @@ func (d *ortDesign) heldOut(f *specs.Fit, x, residuals, held []float64) {
 	}
 	score.MAPE = digits(mean(fitted), 4)
 	score.HeldOutMAPE, score.Within10 = digits(score.HeldOutMAPE, 4), digits(score.Within10, 4)
-	score.Spearman = digits(Spearman(predicted, measured), 6)
+	score.Spearman = digits(spearman(predicted, measured), 6)
 	f.Score = score
 	f.Residuals = residualsOf(held)
 	for name, v := range byGroup {

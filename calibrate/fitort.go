@@ -15,8 +15,8 @@ import (
 	"github.com/onnxcost/onnxcost/specs"
 )
 
-// A Point is one microbenchmark with what was measured of it in all rounds.
-type Point struct {
+// An ortPoint is one microbenchmark with what was measured of it in all rounds.
+type ortPoint struct {
 	Micro   Micro
 	Threads int
 	Seconds float64 // the lowest median of a round, of the calm ones where there are any; see Timing.Best
@@ -25,9 +25,9 @@ type Point struct {
 	Runs    int
 }
 
-// Points gathers the samples of ONNX Runtime by microbenchmark and thread count, in the order of first appearance.
-func Points(s *Samples) ([]Point, error) {
-	var points []Point
+// ortPoints gathers the samples of ONNX Runtime by microbenchmark and thread count, in the order of first appearance.
+func ortPoints(s *Samples) ([]ortPoint, error) {
+	var points []ortPoint
 	at := map[string]int{}
 	for i := range s.Samples {
 		x := &s.Samples[i]
@@ -44,7 +44,7 @@ func Points(s *Samples) ([]Point, error) {
 		if !seen {
 			j = len(points)
 			at[name] = j
-			points = append(points, Point{Micro: Micro{x.Class, x.Params}, Threads: int(threads), Seconds: math.Inf(1)})
+			points = append(points, ortPoint{Micro: Micro{x.Class, x.Params}, Threads: int(threads), Seconds: math.Inf(1)})
 		}
 		p := &points[j]
 		if calm := x.calm(); calm == p.Calm {
@@ -65,7 +65,7 @@ func (k termKey) String() string { return k.group + "." + k.name }
 
 // ortDesign is the linear problem of one thread count: a row per point, a column per coefficient.
 type ortDesign struct {
-	points []Point
+	points []ortPoint
 	plans  []*costmodel.Plan
 	keys   []termKey
 	a      *mat.Dense
@@ -78,7 +78,7 @@ type ortDesign struct {
 }
 
 // lowerPoints rebuilds the model behind every point and lowers it as the runtime does.
-func lowerPoints(ctx context.Context, points []Point) (*ortDesign, error) {
+func lowerPoints(ctx context.Context, points []ortPoint) (*ortDesign, error) {
 	d := &ortDesign{points: points}
 	for _, p := range points {
 		m, err := p.Micro.Model()
@@ -196,7 +196,7 @@ func (d *ortDesign) setPrior(x []float64) {
 			usual = calls
 		}
 		if ok && len(usual) >= 3 {
-			d.prior[j], d.weight[j] = Median(usual), priorWeight
+			d.prior[j], d.weight[j] = median(usual), priorWeight
 			if k.name == "calls" {
 				d.weight[j] = callsWeight
 			}
@@ -350,8 +350,8 @@ func (d *ortDesign) searchCache(c costmodel.ORTCache) (costmodel.ORTCache, []flo
 // relative errors, with cache sizes chosen by the same measure; residuals, by group and in all, are those of points that
 // a fit had not seen. It says what the microbenchmarks reached, too. like is the fit of another number of threads, if there
 // is one.
-func fitORT(ctx context.Context, s *Samples, all []Point, threads int, like *specs.Fit) (*specs.Fit, reached, error) {
-	points := slices.DeleteFunc(slices.Clone(all), func(p Point) bool { return p.Threads != threads })
+func fitORT(ctx context.Context, s *Samples, all []ortPoint, threads int, like *specs.Fit) (*specs.Fit, reached, error) {
+	points := slices.DeleteFunc(slices.Clone(all), func(p ortPoint) bool { return p.Threads != threads })
 	if len(points) < minFitPoints {
 		return nil, reached{}, fmt.Errorf("%d microbenchmarks of %d threads, want at least %d", len(points), threads, minFitPoints)
 	}

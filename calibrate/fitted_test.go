@@ -116,7 +116,7 @@ func TestFitPointsORT(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	points, err := Points(s)
+	points, err := ortPoints(s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,11 +13,11 @@ import (
 
 // fitPointsORT predicts the model behind every microbenchmark as a user's model is predicted: by the profile alone.
 func fitPointsORT(ctx context.Context, s *Samples, d *specs.Device) (*Fitted, error) {
-	all, err := Points(s)
+	all, err := ortPoints(s)
 	if err != nil {
 		return nil, err
 	}
-	byThreads := map[int][]Point{}
+	byThreads := map[int][]ortPoint{}
 	var threads []int
 	for _, p := range all {
 		if byThreads[p.Threads] == nil {

@@ -91,7 +91,6 @@ func (f *fakeCard) call(name string, host float64) error {
 }
 
 func (f *fakeCard) Versions() (string, string) { return "13.0", "13.1.0" }
-func (f *fakeCard) Count() (int, error)        { return 1, nil }
 func (f *fakeCard) Close() error               { return nil }
 
 func (f *fakeCard) Open(int) (cuda.Context, error) {

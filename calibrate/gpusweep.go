@@ -99,8 +99,8 @@ func (g *gpuGather) openMeter() {
 
 // configure writes down what the samples are of.
 func (g *gpuGather) configure(d cuda.Driver) {
-	m := ThisMachine()
-	g.samples.Config = m.Config()
+	m := thisMachine()
+	g.samples.Config = m.config()
 	i := g.card.ctx.Info()
 	version, cublas := d.Versions()
 	number := func(key string, v float64) {
@@ -382,14 +382,14 @@ func (g *gpuGather) conclude() {
 		g.samples.Set("gpu-throttle", cmp.Or(strings.Join(g.throttle, " "), "none"))
 	}
 	if len(g.anchors) > 1 {
-		v := (slices.Max(g.anchors) - slices.Min(g.anchors)) / Median(g.anchors)
+		v := (slices.Max(g.anchors) - slices.Min(g.anchors)) / median(g.anchors)
 		g.samples.Set("anchor-spread", strconv.FormatFloat(v, 'f', 4, 64))
 		if v > 0.05 {
 			g.note("the same product took between %.3g and %.3g s in the course of the sweep: the clocks changed (%s)", slices.Min(g.anchors), slices.Max(g.anchors), cmp.Or(strings.Join(g.throttle, " "), "no reason given"))
 		}
 	}
 	if len(g.rechecks) > 0 {
-		d := Median(g.rechecks)
+		d := median(g.rechecks)
 		g.samples.Set("recheck-drift", strconv.FormatFloat(d, 'f', 4, 64))
 		if d > 0.02 {
 			g.note("points measured again at the end differ by %.1f %% in the median", 100*d)

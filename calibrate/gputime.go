@@ -161,7 +161,7 @@ func (w *gpuWork) measure(ctx context.Context, mode string, share time.Duration)
 			break
 		}
 	}
-	return gpuTiming{median: Median(per), p10: Quantile(per, 0.1), p90: Quantile(per, 0.9), spread: spreadOf(per), batches: len(per),
+	return gpuTiming{median: median(per), p10: quantile(per, 0.1), p90: quantile(per, 0.9), spread: spreadOf(per), batches: len(per),
 		runs: len(per) * b.runs, mode: b.mode}, nil
 }
 
@@ -186,12 +186,12 @@ func (w *gpuWork) measureHost(ctx context.Context, share time.Duration) (gpuTimi
 	if err := w.card.stream.Synchronize(); err != nil {
 		return gpuTiming{}, err
 	}
-	return gpuTiming{median: Median(per), p10: Quantile(per, 0.1), p90: Quantile(per, 0.9), spread: spreadOf(per), batches: len(per),
+	return gpuTiming{median: median(per), p10: quantile(per, 0.1), p90: quantile(per, 0.9), spread: spreadOf(per), batches: len(per),
 		runs: calls * len(per), mode: modeHost}, nil
 }
 
 // spreadOf is the half-width of the interval of the median, relative to it.
 func spreadOf(v []float64) float64 {
-	lo, hi, _ := MedianInterval(v, 0.95)
-	return (hi - lo) / 2 / Median(v)
+	lo, hi, _ := medianInterval(v, 0.95)
+	return (hi - lo) / 2 / median(v)
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A Subject is something to time.
-type Subject struct {
+// A subject is something to time.
+type subject struct {
 	Name string
 	Run  func() error // once
 }
@@ -88,10 +88,10 @@ type Energy struct {
 // maxBurst bounds the runs of a burst; beyond it they say nothing new.
 const maxBurst = 2000
 
-// Time runs the subjects in turns, round by round in random order, until each has been measured enough. When ctx ends
-// it returns what there is, together with ctx's error; a subject without a single timed run then has Runs 0. A
+// timeInTurns runs the subjects in turns, round by round in random order, until each has been measured enough. When ctx
+// ends it returns what there is, together with ctx's error; a subject without a single timed run then has Runs 0. A
 // subject whose run fails is left out from then on, with its Err.
-func Time(ctx context.Context, subjects []Subject, rules Rules, progress func(done, total int)) ([]Timing, error) {
+func timeInTurns(ctx context.Context, subjects []subject, rules Rules, progress func(done, total int)) ([]Timing, error) {
 	if rules.clock == nil {
 		rules.clock = wallClock{}
 	}
@@ -206,7 +206,7 @@ func (s *turns) turn(ctx context.Context, run func() error, rules Rules) error {
 	}
 	burst := s.runs[first:]
 	energy := count.window(clock, warmup+len(burst))
-	s.bursts = append(s.bursts, Burst{Median: Median(burst), P10: Quantile(burst, 0.1), P90: Quantile(burst, 0.9), Runs: len(burst), Energy: energy})
+	s.bursts = append(s.bursts, Burst{Median: median(burst), P10: quantile(burst, 0.1), P90: quantile(burst, 0.9), Runs: len(burst), Energy: energy})
 	return nil
 }
 
@@ -218,8 +218,8 @@ func (s *turns) enough(rules Rules) bool {
 	if len(s.runs) < rules.MinRuns || s.total < rules.MinTime.Seconds() || len(s.bursts) < min(3, rules.Rounds) {
 		return false
 	}
-	lo, hi, ok := MedianInterval(s.runs, 0.95)
-	return ok && (hi-lo)/2 <= rules.Spread*Median(s.runs)
+	lo, hi, ok := medianInterval(s.runs, 0.95)
+	return ok && (hi-lo)/2 <= rules.Spread*median(s.runs)
 }
 
 // finish sums up what was seen.
@@ -233,9 +233,9 @@ func finish(timings []Timing, state []turns, rules Rules) {
 		if t.Runs == 0 {
 			continue
 		}
-		t.Median, t.P10, t.P90 = Median(s.runs), Quantile(s.runs, 0.1), Quantile(s.runs, 0.9)
+		t.Median, t.P10, t.P90 = median(s.runs), quantile(s.runs, 0.1), quantile(s.runs, 0.9)
 		var ok bool
-		t.Lo, t.Hi, ok = MedianInterval(s.runs, 0.95)
+		t.Lo, t.Hi, ok = medianInterval(s.runs, 0.95)
 		t.Spread = (t.Hi - t.Lo) / 2 / t.Median
 		rules.probe.judge(s.bursts)
 		t.Best = best(s.bursts)
@@ -282,7 +282,7 @@ func drift(bursts []Burst) float64 {
 		for i := range b {
 			v[i] = b[i].Median
 		}
-		return Median(v)
+		return median(v)
 	}
 	return part(bursts[len(bursts)-n:])/part(bursts[:n]) - 1
 }

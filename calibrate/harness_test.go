@@ -20,11 +20,11 @@ func TestMedianAndQuantile(t *testing.T) {
 		{[]float64{3}, 0.5, 3}, {[]float64{4, 1}, 0.5, 2.5}, {[]float64{5, 1, 3}, 0.5, 3}, {[]float64{1, 2, 3, 4, 5}, 0.1, 1.4},
 		{[]float64{1, 2, 3, 4, 5}, 1, 5}, {[]float64{1, 2, 3, 4, 5}, 0, 1},
 	} {
-		if got := Quantile(c.v, c.p); math.Abs(got-c.want) > 1e-12 {
+		if got := quantile(c.v, c.p); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("quantile %g of %v: got %g, want %g", c.p, c.v, got, c.want)
 		}
 	}
-	if v := Median(nil); !math.IsNaN(v) {
+	if v := median(nil); !math.IsNaN(v) {
 		t.Errorf("median of nothing: got %g, want NaN", v)
 	}
 }
@@ -41,7 +41,7 @@ func TestMedianInterval(t *testing.T) {
 			for i := range v {
 				v[i] = r.ExpFloat64()
 			}
-			lo, hi, ok := MedianInterval(v, 0.95)
+			lo, hi, ok := medianInterval(v, 0.95)
 			if !ok {
 				t.Fatalf("no interval of %d values", n)
 			}
@@ -53,19 +53,19 @@ func TestMedianInterval(t *testing.T) {
 			t.Errorf("%d values: the interval held the median in %.3f of trials, want at least 0.95", n, share)
 		}
 	}
-	if _, _, ok := MedianInterval([]float64{1, 2, 3, 4, 5}, 0.95); ok {
+	if _, _, ok := medianInterval([]float64{1, 2, 3, 4, 5}, 0.95); ok {
 		t.Error("five values gave an interval of 95 %: their range holds the median in 93.75 % of cases")
 	}
 }
 
 func TestSpearman(t *testing.T) {
-	if got := Spearman([]float64{1, 2, 3, 4}, []float64{10, 20, 40, 80}); got != 1 {
+	if got := spearman([]float64{1, 2, 3, 4}, []float64{10, 20, 40, 80}); got != 1 {
 		t.Errorf("same order: got %g, want 1", got)
 	}
-	if got := Spearman([]float64{1, 2, 3}, []float64{3, 2, 1}); got != -1 {
+	if got := spearman([]float64{1, 2, 3}, []float64{3, 2, 1}); got != -1 {
 		t.Errorf("opposite order: got %g, want -1", got)
 	}
-	if got, want := Spearman([]float64{1, 2, 2, 3}, []float64{1, 2, 3, 4}), 0.9486832980505138; math.Abs(got-want) > 1e-12 {
+	if got, want := spearman([]float64{1, 2, 2, 3}, []float64{1, 2, 3, 4}), 0.9486832980505138; math.Abs(got-want) > 1e-12 {
 		t.Errorf("ties: got %g, want %g", got, want)
 	}
 }
@@ -75,16 +75,16 @@ func TestSpearman(t *testing.T) {
 func TestTimeTakesTurns(t *testing.T) {
 	order := func(seed uint64) []int {
 		var seen []int
-		var subjects []Subject
+		var subjects []subject
 		for i := range 4 {
-			subjects = append(subjects, Subject{Name: string(rune('a' + i)), Run: func() error {
+			subjects = append(subjects, subject{Name: string(rune('a' + i)), Run: func() error {
 				if len(seen) == 0 || seen[len(seen)-1] != i {
 					seen = append(seen, i)
 				}
 				return nil
 			}})
 		}
-		timings, err := Time(context.Background(), subjects, Rules{MinRuns: 1, Rounds: 3, Share: time.Nanosecond, Warmup: 2, Seed: seed}, nil)
+		timings, err := timeInTurns(context.Background(), subjects, Rules{MinRuns: 1, Rounds: 3, Share: time.Nanosecond, Warmup: 2, Seed: seed}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func TestTimeStopsAndFails(t *testing.T) {
 	broken := errors.New("broken")
 	n := 0
 	ctx, cancel := context.WithCancel(context.Background())
-	timings, err := Time(ctx, []Subject{
+	timings, err := timeInTurns(ctx, []subject{
 		{"fails", func() error { return broken }},
 		{"stops", func() error {
 			if n++; n == 50 {
@@ -168,7 +168,7 @@ func TestMachineFrom(t *testing.T) {
 	if m.CPU != "Some CPU" || m.Load1 != 1.5 || m.MemoryB != 1<<20 || m.Governor != "powersave" || len(m.Features) != 4 {
 		t.Errorf("got %+v", m)
 	}
-	if want := []CacheInfo{{1, 32 << 10, 1}, {3, 32 << 20, 5}}; !slices.Equal(m.Caches, want) {
+	if want := []cacheInfo{{1, 32 << 10, 1}, {3, 32 << 20, 5}}; !slices.Equal(m.Caches, want) {
 		t.Errorf("caches: got %v, want %v", m.Caches, want)
 	}
 	if m := machineFrom(fstest.MapFS{}, 2); m.Load1 != -1 || m.CPU != "" || m.Cores != 2 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/onnxcost/onnxcost/analyzer"
@@ -39,10 +40,10 @@ const (
 	memInUsePeak      = "mem_in_use_peak"
 )
 
-// MeasureMemory runs a model once in ONNX Runtime with its profiler, without memory patterns, and lets the runtime
+// measureMemory runs a model once in ONNX Runtime with its profiler, without memory patterns, and lets the runtime
 // allocate the outputs. Generated weights become stored ones first: the runtime would compute them through the same
 // arena while it loads the model, and its peaks would be those of loading.
-func MeasureMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, threads int, seed uint64) (*MemoryMeasurement, error) {
+func measureMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, threads int, seed uint64) (*MemoryMeasurement, error) {
 	job, err := job.stored()
 	if err != nil {
 		return nil, err
@@ -55,10 +56,11 @@ func MeasureMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, 
 	if err != nil {
 		return nil, err
 	}
-	in, _, err := job.tensors(r, env, seed)
+	in, out, err := job.tensors(r, env, seed)
 	if err != nil {
 		return nil, err
 	}
+	maps.DeleteFunc(out, func(_ string, t *ort.Tensor) bool { return len(t.Dims) > 0 }) // see ort.Session.Bind
 	src, err := job.source()
 	if err != nil {
 		return nil, err
@@ -68,7 +70,7 @@ func MeasureMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, 
 		return nil, err
 	}
 	defer s.Close()
-	if err := s.Bind(in, nil); err != nil {
+	if err := s.Bind(in, out); err != nil {
 		return nil, err
 	}
 	if err := s.Run(); err != nil {
@@ -78,8 +80,8 @@ func MeasureMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, 
 	if err != nil {
 		return nil, err
 	}
-	out := &MemoryMeasurement{Model: job.Name, Batch: batch, Threads: threads}
-	return out, out.read(p)
+	m := &MemoryMeasurement{Model: job.Name, Batch: batch, Threads: threads}
+	return m, m.read(p)
 }
 
 // read takes the figures of the first run.
@@ -141,7 +143,7 @@ func CompareMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, 
 	if err != nil {
 		return nil, err
 	}
-	m, err := MeasureMemory(ctx, lib, job, batch, threads, seed)
+	m, err := measureMemory(ctx, lib, job, batch, threads, seed)
 	if err != nil {
 		return nil, err
 	}

@@ -56,6 +56,10 @@ func TestCompareMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		// The highest score is an output without extents.
+		m.Graph.Nodes = append(m.Graph.Nodes, &onnx.Node{OpType: "ReduceMax", Inputs: []string{m.Graph.Outputs[0].Name}, Outputs: []string{"highest"},
+			Attributes: []onnx.Attribute{{Name: "keepdims", Type: onnx.AttrInt}}})
+		m.Graph.Outputs = append(m.Graph.Outputs, onnx.ValueInfo{Name: "highest"})
 		c, err := CompareMemory(context.Background(), lib, Job{Name: name, Model: m}, 2, 1, 1)
 		if err != nil {
 			t.Fatal(err)

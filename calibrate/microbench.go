@@ -32,15 +32,6 @@ type Micro struct {
 	Params []Param
 }
 
-// Classes lists the classes of microbenchmarks, in the order of the sweep's table.
-func Classes() []string {
-	names := make([]string, 0, len(microClasses))
-	for i := range microClasses {
-		names = append(names, microClasses[i].name)
-	}
-	return names
-}
-
 func microClassByName(name string) *microClass {
 	for i := range microClasses {
 		if microClasses[i].name == name {

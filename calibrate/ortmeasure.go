@@ -45,7 +45,7 @@ func MeasureORT(ctx context.Context, lib *ort.Library, jobs []Job, o MeasureOpti
 		}
 	}
 	begin := time.Now()
-	room := float64(ThisMachine().MemoryB) / 4
+	room := float64(thisMachine().MemoryB) / 4
 	for from := 0; from < len(all); {
 		to, need := from, 0.0
 		for to < len(all) && (to == from || need < room || room == 0 && to-from < 4) {
@@ -70,7 +70,7 @@ func MeasureORT(ctx context.Context, lib *ort.Library, jobs []Job, o MeasureOpti
 
 // measureTogether loads some models and lets them take turns.
 func measureTogether(ctx context.Context, lib *ort.Library, jobs []*Job, out []Measurement, o MeasureOptions) error {
-	var subjects []Subject
+	var subjects []subject
 	var at []int
 	for i := range out {
 		out[i].Name = out[i].Model
@@ -84,7 +84,7 @@ func measureTogether(ctx context.Context, lib *ort.Library, jobs []*Job, out []M
 		}
 		defer s.Close()
 		out[i].Batch = batch
-		subjects = append(subjects, Subject{Name: out[i].Model, Run: s.Run})
+		subjects = append(subjects, subject{Name: out[i].Model, Run: s.Run})
 		at = append(at, i)
 	}
 	rules := o.Rules
@@ -102,7 +102,7 @@ func measureTogether(ctx context.Context, lib *ort.Library, jobs []*Job, out []M
 		defer s.Close()
 		rules.probe = &probe{run: s.Run, patience: rules.Share * time.Duration(len(subjects)) * waiting / 100}
 	}
-	timings, err := Time(ctx, subjects, rules, nil)
+	timings, err := timeInTurns(ctx, subjects, rules, nil)
 	for k, t := range timings {
 		out[at[k]].Timing = t
 	}

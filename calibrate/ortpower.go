@@ -118,7 +118,7 @@ func addPower(ctx context.Context, s *Samples, d *specs.Device) error {
 	if len(idle) == 0 || s.Get(keyPowerSource) != "rapl" {
 		return nil
 	}
-	idleW := Median(idle)
+	idleW := median(idle)
 	scope := specs.PowerScope(cmp.Or(s.Get(keyCovers), string(specs.ScopePackage)))
 	power := specs.Power{Covers: scope, IdleW: &specs.Figure{Value: digits(idleW, 4), Estimate: "measured by RAPL with sessions loaded and nothing running"}}
 	if limit, err := strconv.ParseFloat(s.Get(keyLimit), 64); err == nil && limit > 0 {

@@ -114,7 +114,7 @@ func GatherORT(ctx context.Context, lib *ort.Library, o SweepOptions) (*Samples,
 
 // blocks measures points, as many at a time as fit into memory.
 func (g *gather) blocks(ctx context.Context, points []Micro) error {
-	memory := ThisMachine().MemoryB
+	memory := thisMachine().MemoryB
 	for len(points) > 0 {
 		n := blockLength(points, memory)
 		if err := g.block(ctx, points[:n]); err != nil {
@@ -189,8 +189,8 @@ const usualSweep = 60 * time.Second
 
 func newSamples(version string, o SweepOptions) *Samples {
 	s := &Samples{}
-	m := ThisMachine()
-	s.Config = m.Config()
+	m := thisMachine()
+	s.Config = m.config()
 	s.Set("backend", "onnxruntime")
 	s.Set("onnxruntime", version)
 	s.Set("provider", cmp.Or(o.Provider, "cpu"))
@@ -229,7 +229,7 @@ func (g *gather) pass(until time.Duration) {
 
 // block loads some points, lets them take turns, and records their rounds.
 func (g *gather) block(ctx context.Context, points []Micro) error {
-	var subjects []Subject
+	var subjects []subject
 	var loaded []Micro
 	clock := g.o.clock
 	start := clock.Now()
@@ -244,7 +244,7 @@ func (g *gather) block(ctx context.Context, points []Micro) error {
 			continue
 		}
 		defer s.Close()
-		subjects = append(subjects, Subject{Name: b.Class, Run: s.Run})
+		subjects = append(subjects, subject{Name: b.Class, Run: s.Run})
 		loaded = append(loaded, b)
 	}
 	g.loading += clock.Now().Sub(start)
@@ -252,7 +252,7 @@ func (g *gather) block(ctx context.Context, points []Micro) error {
 	g.report(points)
 	g.idle(ctx)
 	rules := g.rules()
-	timings, err := Time(ctx, subjects, rules, nil)
+	timings, err := timeInTurns(ctx, subjects, rules, nil)
 	for i, t := range timings {
 		switch {
 		case t.Err != nil:
@@ -328,7 +328,7 @@ func (g *gather) anchorDrift() float64 {
 	if len(g.anchors) < 2 {
 		return 0
 	}
-	return (Quantile(g.anchors, 0.9) - Quantile(g.anchors, 0.1)) / Median(g.anchors)
+	return (quantile(g.anchors, 0.9) - quantile(g.anchors, 0.1)) / median(g.anchors)
 }
 
 // openMicro builds, loads and binds a microbenchmark.

@@ -52,7 +52,7 @@ func (p *probe) level() float64 {
 	if p == nil || len(p.readings) == 0 {
 		return 0
 	}
-	return Quantile(p.readings, 0.05)
+	return quantile(p.readings, 0.05)
 }
 
 // await reads until the machine is calm, for as long as patience lasts. It returns the first reading and the last, which

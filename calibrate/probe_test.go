@@ -35,7 +35,7 @@ func TestProbe(t *testing.T) {
 		if with {
 			rules.probe = &probe{run: m.run(10 * time.Microsecond), patience: patience}
 		}
-		timings, err := Time(context.Background(), []Subject{{"net", m.run(time.Millisecond)}, {"other", m.run(3 * time.Millisecond)}}, rules, nil)
+		timings, err := timeInTurns(context.Background(), []subject{{"net", m.run(time.Millisecond)}, {"other", m.run(3 * time.Millisecond)}}, rules, nil)
 		if err != nil || timings[0].Err != nil {
 			t.Fatal(err, timings[0].Err)
 		}
@@ -93,7 +93,7 @@ func TestBestIsOfCalmBursts(t *testing.T) {
 func TestProbeFails(t *testing.T) {
 	m := &phases{slow: func(time.Duration) float64 { return 1 }}
 	p := &probe{run: func() error { return errors.New("broken") }, patience: time.Second}
-	timings, err := Time(context.Background(), []Subject{{"net", m.run(time.Millisecond)}},
+	timings, err := timeInTurns(context.Background(), []subject{{"net", m.run(time.Millisecond)}},
 		Rules{MinRuns: 1, Share: time.Millisecond, Rounds: 3, Warmup: 1, clock: m, probe: p}, nil)
 	if err != nil || timings[0].Runs == 0 || timings[0].Bursts[0].Disturbance != 0 || p.err == nil {
 		t.Errorf("got %+v, %v; probe's error %v", timings, err, p.err)

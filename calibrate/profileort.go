@@ -16,7 +16,7 @@ import (
 // ProfileORT fits the samples of every thread count and makes a device of them. The figures of its data sheet part are
 // what the microbenchmarks reached, and say so: a baseline, not a vendor's statement. name is how --device finds it.
 func ProfileORT(ctx context.Context, s *Samples, name string) (*specs.Device, error) {
-	points, err := Points(s)
+	points, err := ortPoints(s)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ type reached struct {
 
 // dilated reports whether a point is a convolution with a dilation. Taps in the padding count as operations, kernels skip
 // them, and with a dilation most may be there: such a point seems faster than the machine is.
-func (p *Point) dilated() bool {
+func (p *ortPoint) dilated() bool {
 	dil, ok := p.Micro.Sample().Int("dil")
 	return ok && dil > 1
 }

@@ -186,7 +186,7 @@ func TestEnergyOfBursts(t *testing.T) {
 	}
 	usual, long := &load{m, 2e-3, 0.09}, &load{m, 600, 72000}
 	rules := Rules{MinRuns: 4, Share: 60 * time.Millisecond, Rounds: 3, Warmup: 2, Seed: 1, RAPL: r, IdleW: m.idleW, clock: m}
-	timings, err := Time(context.Background(), []Subject{{"usual", usual.Run}, {"long", long.Run}}, rules, nil)
+	timings, err := timeInTurns(context.Background(), []subject{{"usual", usual.Run}, {"long", long.Run}}, rules, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,11 +204,11 @@ func TestEnergyOfBursts(t *testing.T) {
 	}
 	short := &load{m, 1e-5, 1e-3}
 	rules.Share = 3 * time.Millisecond
-	if timings, err = Time(context.Background(), []Subject{{"short", short.Run}}, rules, nil); err != nil || timings[0].Energy != nil || timings[0].Runs == 0 {
+	if timings, err = timeInTurns(context.Background(), []subject{{"short", short.Run}}, rules, nil); err != nil || timings[0].Energy != nil || timings[0].Runs == 0 {
 		t.Errorf("bursts of 1 ms: got %+v, %v, want times and no energy", timings[0], err)
 	}
 	m.fail = fs.ErrPermission
-	if timings, err = Time(context.Background(), []Subject{{"usual", usual.Run}}, rules, nil); err != nil || timings[0].Energy != nil || timings[0].Runs == 0 {
+	if timings, err = timeInTurns(context.Background(), []subject{{"usual", usual.Run}}, rules, nil); err != nil || timings[0].Energy != nil || timings[0].Runs == 0 {
 		t.Errorf("counters that fail: got %+v, %v, want times and no energy", timings[0], err)
 	}
 }

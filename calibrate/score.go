@@ -57,7 +57,7 @@ func Validate(rows []Row) (Validation, error) {
 		v.RooflineMAPE += math.Abs(r.Roofline/r.Measured-1) / n
 		predicted, measured = append(predicted, r.Predicted), append(measured, r.Measured)
 	}
-	v.Spearman = Spearman(predicted, measured)
+	v.Spearman = spearman(predicted, measured)
 	return v, nil
 }
 
@@ -113,7 +113,7 @@ func MeasureKernels(ctx context.Context, lib *ort.Library, job Job, batch int64,
 		}
 		times := float64(len(seen[key])) / float64(len(warm)) // more than 1 in loops, and where names are not unique
 		out[i].Nodes += int(math.Round(times))
-		out[i].Seconds += Quantile(seen[key], 0.25) * times
+		out[i].Seconds += quantile(seen[key], 0.25) * times
 	}
 	slices.SortFunc(out, func(a, b KernelMeasurement) int {
 		switch {

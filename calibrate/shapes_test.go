@@ -83,7 +83,7 @@ func TestShapesInRuntime(t *testing.T) {
 					t.Errorf("%s: %s: %s", d.Node, d.Code, d.Message)
 				}
 			}
-			records := profile(t, lib, model, path, r, m.values)
+			records := profile(t, lib, ort.SourceOf(model, filepath.Base(path), path, nil), r, m.values)
 			compareShapes(t, r, records)
 		})
 	}
@@ -103,9 +103,9 @@ func openLibrary(t *testing.T) *ort.Library {
 }
 
 // profile is what the runtime reports of one run.
-func profile(t *testing.T, lib *ort.Library, m *onnx.Model, path string, r *analyzer.Report, values map[string]*onnx.Tensor) []ort.NodeRecord {
+func profile(t *testing.T, lib *ort.Library, model ort.Source, r *analyzer.Report, values map[string]*onnx.Tensor) []ort.NodeRecord {
 	t.Helper()
-	s, err := lib.NewSession(ort.SourceOf(m, filepath.Base(path), path, nil), ort.Options{Threads: 1, Level: ort.OptimizeNone, Profile: true})
+	s, err := lib.NewSession(model, ort.Options{Threads: 1, Level: ort.OptimizeNone, Profile: true})
 	if err != nil {
 		t.Fatal(err)
 	}

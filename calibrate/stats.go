@@ -8,11 +8,11 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Median is the median of v, which need not be sorted and is left as it is; NaN for none.
-func Median(v []float64) float64 { return Quantile(v, 0.5) }
+// median is the median of v, which need not be sorted and is left as it is; NaN for none.
+func median(v []float64) float64 { return quantile(v, 0.5) }
 
-// Quantile is the p-quantile of v by linear interpolation between order statistics, for p in [0, 1]; NaN for no values.
-func Quantile(v []float64, p float64) float64 {
+// quantile is the p-quantile of v by linear interpolation between order statistics, for p in [0, 1]; NaN for no values.
+func quantile(v []float64, p float64) float64 {
 	if len(v) == 0 {
 		return math.NaN()
 	}
@@ -32,10 +32,10 @@ func quantileSorted(s []float64, p float64) float64 {
 	return s[i]*(1-f) + s[i+1]*f
 }
 
-// MedianInterval is the interval between two order statistics that holds the median of the distribution with at least
+// medianInterval is the interval between two order statistics that holds the median of the distribution with at least
 // the given confidence, whatever the distribution (the binomial argument: the number of values below the median is
 // Binomial(n, 1/2)). ok is false where v is too small to have one; the interval is then the range of v.
-func MedianInterval(v []float64, confidence float64) (lo, hi float64, ok bool) {
+func medianInterval(v []float64, confidence float64) (lo, hi float64, ok bool) {
 	n := len(v)
 	if n == 0 {
 		return math.NaN(), math.NaN(), false
@@ -55,8 +55,8 @@ func MedianInterval(v []float64, confidence float64) (lo, hi float64, ok bool) {
 	return s[k-1], s[n-k], true
 }
 
-// Spearman is the rank correlation of two lists of equal length; ties take their mean rank. NaN below two pairs.
-func Spearman(x, y []float64) float64 {
+// spearman is the rank correlation of two lists of equal length; ties take their mean rank. NaN below two pairs.
+func spearman(x, y []float64) float64 {
 	if len(x) != len(y) || len(x) < 2 {
 		return math.NaN()
 	}

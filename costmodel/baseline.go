@@ -41,7 +41,7 @@ func opsLine(d *specs.Device, fit *specs.Fit, p specs.DType, share float64) func
 }
 
 // roofline is the sum over kernels of max(FLOPs/peak, bytes/bandwidth), from the data sheet alone.
-func roofline(d *specs.Device, loads []Load, share float64) float64 {
+func roofline(d *specs.Device, loads []load, share float64) float64 {
 	var t float64
 	for i := range loads {
 		l := &loads[i]

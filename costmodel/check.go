@@ -127,8 +127,8 @@ func checkNames(b *specs.Budget, at func(path, format string, args ...any)) {
 	}
 }
 
-// OpenModel reads a path or builds zoo:NAME.
-func OpenModel(name string) (*onnx.Model, error) {
+// openModel reads a path or builds zoo:NAME.
+func openModel(name string) (*onnx.Model, error) {
 	if network, ok := strings.CutPrefix(name, "zoo:"); ok {
 		return zoo.Build(network, zoo.None)
 	}
@@ -140,7 +140,7 @@ func OpenModel(name string) (*onnx.Model, error) {
 // does not name.
 func Check(ctx context.Context, b *specs.Budget, o CheckOptions) (*CheckResult, error) {
 	if o.Open == nil {
-		o.Open = OpenModel
+		o.Open = openModel
 	}
 	if o.Analyze == nil {
 		o.Analyze = func(*onnx.Model) (analyzer.Options, error) { return analyzer.Options{}, nil }

@@ -37,20 +37,20 @@ type limitKind struct {
 }
 
 var limitKinds = []limitKind{
-	{key: "energy", dim: specs.DimEnergy, device: true, measure: (*subject).energy, parts: kernelEnergy,
+	{key: "energy", dim: specs.DimEnergy, device: true, measure: (*subject).energy, parts: energyParts,
 		bound: func(l *specs.Limits) *specs.Quantity { return l.Energy }},
-	{key: limitEnergyPerDay, dim: specs.DimEnergy, device: true, measure: (*subject).dayEnergy, parts: kernelEnergy,
+	{key: limitEnergyPerDay, dim: specs.DimEnergy, device: true, measure: (*subject).dayEnergy, parts: energyParts,
 		bound: func(l *specs.Limits) *specs.Quantity {
 			if l.EnergyPerDay == nil {
 				return nil
 			}
 			return &l.EnergyPerDay.Max
 		}},
-	{key: "latency", dim: specs.DimTime, device: true, measure: (*subject).latency, parts: kernelTime,
+	{key: "latency", dim: specs.DimTime, device: true, measure: (*subject).latency, parts: timeParts,
 		bound: func(l *specs.Limits) *specs.Quantity { return l.Latency }},
-	{key: "throughput", dim: specs.DimRate, device: true, atLeast: true, measure: (*subject).throughput, parts: kernelTime,
+	{key: "throughput", dim: specs.DimRate, device: true, atLeast: true, measure: (*subject).throughput, parts: timeParts,
 		bound: func(l *specs.Limits) *specs.Quantity { return l.Throughput }},
-	{key: "power", dim: specs.DimPower, device: true, measure: (*subject).power, parts: kernelEnergy,
+	{key: "power", dim: specs.DimPower, device: true, measure: (*subject).power, parts: energyParts,
 		bound: func(l *specs.Limits) *specs.Quantity { return l.Power }},
 	{key: "peak_memory", dim: specs.DimBytes, device: true, measure: (*subject).peakMemory, parts: memoryParts,
 		bound: func(l *specs.Limits) *specs.Quantity { return l.PeakMemory }},
@@ -82,7 +82,7 @@ func (s *subject) throughput() (estimate, error) {
 func (s *subject) energy() (estimate, error) {
 	p := s.prediction
 	if !p.EnergyJ.Known() {
-		return noFigure(NoPower), nil
+		return noFigure(noPower), nil
 	}
 	n := float64(p.Batch)
 	return estimate{value: float64(p.EnergyJ) / n, low: float64(p.EnergyLowJ) / n, high: float64(p.EnergyHighJ) / n}, nil
@@ -92,7 +92,7 @@ func (s *subject) energy() (estimate, error) {
 func (s *subject) power() (estimate, error) {
 	p := s.prediction
 	if !p.PowerW.Known() {
-		return noFigure(NoPower), nil
+		return noFigure(noPower), nil
 	}
 	width := func(energy Optional, latencyS float64) float64 {
 		e, t := math.Log(float64(energy/p.EnergyJ)), math.Log(latencyS/p.LatencyS)
@@ -113,7 +113,7 @@ func (s *subject) dayEnergy() (estimate, error) {
 		return estimate{value: math.NaN(), low: math.Inf(1), high: math.Inf(1), note: "the device cannot keep up with the rate"}, nil
 	}
 	if !p.EnergyJ.Known() {
-		return noFigure(NoPower), nil
+		return noFigure(noPower), nil
 	}
 	idle := float64(p.IdleW)
 	at := func(energy Optional) float64 {
@@ -235,12 +235,12 @@ func kernelParts(s *subject, d specs.Dimension, value func(*KernelPrediction) fl
 	return out
 }
 
-func kernelTime(s *subject) []Contributor {
+func timeParts(s *subject) []Contributor {
 	return kernelParts(s, specs.DimTime, func(k *KernelPrediction) float64 { return k.TimeS })
 }
 
-// kernelEnergy is per sample, as limits on energy are.
-func kernelEnergy(s *subject) []Contributor {
+// energyParts is per sample, as limits on energy are.
+func energyParts(s *subject) []Contributor {
 	return kernelParts(s, specs.DimEnergy, func(k *KernelPrediction) float64 { return float64(k.EnergyJ) / float64(s.samples) })
 }
 

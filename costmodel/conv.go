@@ -21,7 +21,7 @@ func (c convClass) String() string { return convClassNames[c] }
 const narrowChannels = 16
 
 // convClassOf classifies a convolution by its geometry.
-func convClassOf(p Product) convClass {
+func convClassOf(p product) convClass {
 	taps := 1.0
 	for _, w := range p.Window {
 		taps *= float64(w)

@@ -172,7 +172,7 @@ func paperPoints(ctx context.Context, d *specs.Device) ([]paperPoint, error) {
 			pt := paperPoint{PaperFitPoint: PaperFitPoint{Network: n.Name, Batch: batch, MeasuredS: ms / 1e3 * float64(batch), MeasuredW: n.PowerW[j]},
 				published: n.GOps * 1e9 * float64(batch)}
 			for k := range forms {
-				var l Load
+				var l load
 				if err := forms[k].eval(env, &l); err != nil {
 					return nil, err
 				}

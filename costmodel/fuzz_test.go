@@ -7,11 +7,11 @@ import (
 	"testing"
 
 	"github.com/onnxcost/onnxcost/analyzer"
-	"github.com/onnxcost/onnxcost/analyzer/bound"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/internal/bound"
 	"github.com/onnxcost/onnxcost/specs"
 )
 

@@ -49,7 +49,7 @@ func extrapolation(f *specs.Fit, batch, macs float64) string {
 const missingFactor = 10
 
 // missingSpan is what the kernels without a time model can add to the upper end, in seconds.
-func missingSpan(loads []Load, times []KernelTime) float64 {
+func missingSpan(loads []load, times []kernelTime) float64 {
 	var modelled []float64
 	missing := false
 	for i := range loads {

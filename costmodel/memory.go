@@ -42,7 +42,8 @@ type MemoryOptions struct {
 
 // Memory says what the runtime of a Plan needs under a binding of its free dimensions: for ort-cpu what its planner and
 // its arena do, for eager the caching allocator of a framework, for torch7-cudnn5 modules that keep their outputs, for
-// runtimes on accelerators a plan in one block with its bounds. It is safe for concurrent use. The error names the dimensions without a value, or a runtime without a memory model.
+// runtimes on accelerators a plan in one block with its bounds. It is safe for concurrent use. The error names the
+// dimensions without a value, or a runtime without a memory model.
 func Memory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
 	if env == nil {
 		env = plan.Report.Dims

@@ -55,7 +55,7 @@ func (c ORTCache) Group() (name string, g specs.Group) {
 const RunGroup = "run"
 
 // times adds the terms up. The cost of the call itself falls on the first kernel.
-func (m *ortModel) times(loads []Load, env dim.Env, out []KernelTime) error {
+func (m *ortModel) times(loads []load, env dim.Env, out []kernelTime) error {
 	terms, err := ORTTerms(m.plan, env, m.cache, m.fit.Threads)
 	if err != nil {
 		return err
@@ -72,8 +72,8 @@ func (m *ortModel) times(loads []Load, env dim.Env, out []KernelTime) error {
 }
 
 // kernel is the time of one kernel, its largest group by time, and what bounds it.
-func (m *ortModel) kernel(terms []Term, l *Load) KernelTime {
-	var t KernelTime
+func (m *ortModel) kernel(terms []Term, l *load) kernelTime {
+	var t kernelTime
 	var node, traffic, own float64
 	for _, x := range terms {
 		s := x.Value * m.coefficient(x, l.Kernel.Kind)
@@ -131,7 +131,7 @@ const (
 
 // interval adds the errors of the groups up as independent ones. Within a group part of the error is common to all its
 // kernels, and the rest averages out over kernels of similar time.
-func (m *ortModel) interval(loads []Load, times []KernelTime) (low, high float64) {
+func (m *ortModel) interval(loads []load, times []kernelTime) (low, high float64) {
 	type sum struct{ total, square float64 }
 	groups := map[string]sum{}
 	var all float64

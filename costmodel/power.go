@@ -25,8 +25,8 @@ const (
 // PowerReason says in a line what the power of a datasheet device rests on.
 const PowerReason = "of the span from idle to limit, 30 % is drawn by being active, 85 % by arithmetic at peak, 45 % by memory traffic at peak, and a byte from a cache costs 6 % of one from memory; estimates, standard deviation 20 %"
 
-// NoPower says why a prediction has no energy, and what gives it one.
-const NoPower = "the device states no power; calibrate --idle-power 10W --max-power 65W takes the data sheet's where no energy counter can be read"
+// noPower says why a prediction has no energy, and what gives it one.
+const noPower = "the device states no power; calibrate --idle-power 10W --max-power 65W takes the data sheet's where no energy counter can be read"
 
 // powerModel turns time, operations and bytes into joules. Watts are those of what Power in the device file covers.
 type powerModel struct {
@@ -80,7 +80,7 @@ func newPowerModel(d *specs.Device, rt Runtime, p specs.DType, threads int, shar
 }
 
 // dynamic is the energy of one execution's operations and bytes.
-func (m *powerModel) dynamic(l *Load, t *KernelTime) float64 {
+func (m *powerModel) dynamic(l *load, t *kernelTime) float64 {
 	per, ok := m.perProduct[l.Precision]
 	if !ok {
 		per = m.perOther

@@ -95,8 +95,8 @@ type kernelNames struct {
 
 // scratch is the working memory of one evaluation.
 type scratch struct {
-	loads []Load
-	times []KernelTime
+	loads []load
+	times []kernelTime
 }
 
 // DefaultRuntime is the runtime that a device is predicted for when none is asked: that of its fits, else the one that
@@ -146,7 +146,7 @@ func Compile(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options
 	p.ops = opsLine(d, p.fit, p.Precision, p.share)
 	p.diagnose()
 	p.scratch.New = func() any {
-		return &scratch{loads: make([]Load, len(p.forms)), times: make([]KernelTime, len(p.forms))}
+		return &scratch{loads: make([]load, len(p.forms)), times: make([]kernelTime, len(p.forms))}
 	}
 	return p, nil
 }
@@ -211,7 +211,7 @@ func (p *Predictor) diagnose() {
 		p.note(CodePrecision, "the model is not quantised: products, pooling, movement and plain arithmetic are counted in int8, normalisation and special functions in fp32, and the conversions between them not at all")
 	}
 	if !p.power.known {
-		p.note(CodeNoPower, "energy is unknown: "+NoPower)
+		p.note(CodeNoPower, "energy is unknown: "+noPower)
 	}
 }
 

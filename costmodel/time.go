@@ -21,9 +21,9 @@ const (
 	BoundOverhead Bound = "overhead" // launch, dispatch, filling and draining the device
 )
 
-// Load is what one execution of a kernel asks of a device, as numbers: a Kernel under a binding of the free dimensions
+// load is what one execution of a kernel asks of a device, as numbers: a Kernel under a binding of the free dimensions
 // and a precision. Counts are as in op.Work; Read, Written and Weights are bytes in the element sizes of the precision.
-type Load struct {
+type load struct {
 	Kernel   *Kernel
 	Times    float64 // executions in one inference
 	FLOPs    float64
@@ -32,7 +32,7 @@ type Load struct {
 	Read     float64 // activations
 	Written  float64
 	Weights  float64
-	Products []Product
+	Products []product
 	// Precision is the format of the kernel's products: that of the prediction, or the operands' where they are
 	// quantised in the model.
 	Precision specs.DType
@@ -41,10 +41,10 @@ type Load struct {
 }
 
 // Bytes is all traffic of one execution.
-func (l *Load) Bytes() float64 { return l.Read + l.Written + l.Weights }
+func (l *load) Bytes() float64 { return l.Read + l.Written + l.Weights }
 
-// Product is a Contraction as numbers: Batch·Groups products of M×K by K×N.
-type Product struct {
+// product is a Contraction as numbers: Batch·Groups products of M×K by K×N.
+type product struct {
 	Kind            op.ContractionKind
 	Batch, Groups   float64
 	M, N, K         float64
@@ -53,13 +53,13 @@ type Product struct {
 }
 
 // MACs is Batch·Groups·M·N·K.
-func (p Product) MACs() float64 { return p.Batch * p.Groups * p.M * p.N * p.K }
+func (p product) MACs() float64 { return p.Batch * p.Groups * p.M * p.N * p.K }
 
 // conv reports whether the product is a convolution of either direction.
-func (p Product) conv() bool { return p.Kind == op.ConvKind || p.Kind == op.ConvTransposeKind }
+func (p product) conv() bool { return p.Kind == op.ConvKind || p.Kind == op.ConvTransposeKind }
 
-// KernelTime is the predicted time of one execution of a kernel.
-type KernelTime struct {
+// kernelTime is the predicted time of one execution of a kernel.
+type kernelTime struct {
 	Seconds float64
 	Bound   Bound
 	// Group names the part of the fit or the prior that the time rests on; intervals weigh the parts by their time.
@@ -73,14 +73,14 @@ type KernelTime struct {
 // timeModel predicts kernels on one device for one plan. Implementations are the fitted forms and the datasheet models;
 // they hold no state between calls, so that a Predictor serves several goroutines.
 type timeModel interface {
-	// times fills out[i] with the time of one execution of loads[i], except where Load.Missing says that there is none
+	// times fills out[i] with the time of one execution of loads[i], except where load.Missing says that there is none
 	// to give. env holds the binding for models that look at shapes.
-	times(loads []Load, env dim.Env, out []KernelTime) error
+	times(loads []load, env dim.Env, out []kernelTime) error
 	// host says how long the host takes per kernel before the device can begin it, and the pause of the device between
 	// two kernels; both 0 where kernels run one after the other in the calling thread.
 	host() (dispatchS, gapS float64)
 	// interval gives the factors on the sum of the times that hold 90 % of measurements, from the kernels' shares of it.
-	interval(loads []Load, times []KernelTime) (low, high float64)
+	interval(loads []load, times []kernelTime) (low, high float64)
 }
 
 // figure is a number that is a formula in the free dimensions.
@@ -111,7 +111,7 @@ type sized struct {
 	scale float64
 }
 
-// loadForm is a Load whose numbers are formulas still.
+// loadForm is a load whose numbers are formulas still.
 type loadForm struct {
 	kernel                      *Kernel
 	times, flops, macs, special figure
@@ -231,7 +231,7 @@ func (s elementSize) sum(vs []*op.Value) []sized {
 }
 
 // eval fills l with the numbers under env.
-func (f *loadForm) eval(env dim.Env, l *Load) error {
+func (f *loadForm) eval(env dim.Env, l *load) error {
 	var firstErr error
 	num := func(x *figure) float64 {
 		v, err := x.eval(env)
@@ -253,7 +253,7 @@ func (f *loadForm) eval(env dim.Env, l *Load) error {
 	l.Products = l.Products[:0]
 	for i := range f.products {
 		p := &f.products[i]
-		l.Products = append(l.Products, Product{Kind: p.kind, Batch: num(&p.batch), Groups: num(&p.groups), M: num(&p.m),
+		l.Products = append(l.Products, product{Kind: p.kind, Batch: num(&p.batch), Groups: num(&p.groups), M: num(&p.m),
 			N: num(&p.n), K: num(&p.k), Window: p.window, Strides: p.strides, Weight: p.weight})
 	}
 	if firstErr != nil {

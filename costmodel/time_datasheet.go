@@ -136,7 +136,7 @@ func (m *datasheetModel) overheads(rt Runtime) {
 
 func (m *datasheetModel) host() (dispatchS, gapS float64) { return m.dispatch, m.gap }
 
-func (m *datasheetModel) times(loads []Load, _ dim.Env, out []KernelTime) error {
+func (m *datasheetModel) times(loads []load, _ dim.Env, out []kernelTime) error {
 	for i := range loads {
 		out[i] = m.kernel(&loads[i])
 	}
@@ -144,7 +144,7 @@ func (m *datasheetModel) times(loads []Load, _ dim.Env, out []KernelTime) error 
 }
 
 // kernel is max(arithmetic, traffic) after the start.
-func (m *datasheetModel) kernel(l *Load) KernelTime {
+func (m *datasheetModel) kernel(l *load) kernelTime {
 	switch l.Kernel.Kind {
 	case KindView, KindHost, KindControl, KindContainer:
 		return m.pack(0, priorCount, priorCount, 0, 0, 1)
@@ -180,7 +180,7 @@ func (m *datasheetModel) kernel(l *Load) KernelTime {
 const specialFLOPs = 8
 
 // product is the arithmetic time of one contraction and the priors that it rests on.
-func (m *datasheetModel) product(p *Product, class convClass, f specs.DType) (sec float64, by, second int) {
+func (m *datasheetModel) product(p *product, class convClass, f specs.DType) (sec float64, by, second int) {
 	r, ok := m.products[f]
 	if !ok {
 		r = m.products[specs.INT8]
@@ -227,8 +227,8 @@ func (m *datasheetModel) product(p *Product, class convClass, f specs.DType) (se
 const edgeCPU = 4
 
 // pack makes the kernel's time of its parts. Arithmetic and traffic overlap; the start does not.
-func (m *datasheetModel) pack(compute float64, by, class int, memory, inCache, slow float64) KernelTime {
-	t := KernelTime{Seconds: m.start + math.Max(compute, memory), Parts: new(priorShares)}
+func (m *datasheetModel) pack(compute float64, by, class int, memory, inCache, slow float64) kernelTime {
+	t := kernelTime{Seconds: m.start + math.Max(compute, memory), Parts: new(priorShares)}
 	t.Parts[priorOverhead] = m.start
 	switch {
 	case m.start >= math.Max(compute, memory):
@@ -254,7 +254,7 @@ func (m *datasheetModel) pack(compute float64, by, class int, memory, inCache, s
 }
 
 // interval adds the priors' uncertainties up as independent ones, each weighed by the share of the time that rests on it.
-func (m *datasheetModel) interval(loads []Load, times []KernelTime) (low, high float64) {
+func (m *datasheetModel) interval(loads []load, times []kernelTime) (low, high float64) {
 	var sum float64
 	var parts priorShares
 	for i := range times {

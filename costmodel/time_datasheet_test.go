@@ -48,18 +48,18 @@ func TestGemmSeconds(t *testing.T) {
 func TestConvClass(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		p      Product
+		p      product
 		want   convClass
 		groups float64
 	}{
-		{"1x1", Product{K: 64, Window: []int64{1, 1}}, convPointwise, 1},
-		{"3x3", Product{K: 64 * 9, Window: []int64{3, 3}}, convDense, 1},
-		{"stem", Product{K: 3 * 49, Window: []int64{7, 7}}, convNarrow, 1},
-		{"grouped", Product{K: 4 * 9, Window: []int64{3, 3}}, convNarrow, 32},
-		{"wide groups", Product{K: 48 * 25, Window: []int64{5, 5}}, convDense, 2},
-		{"depthwise", Product{K: 9, Window: []int64{3, 3}}, convDepthwise, 96},
-		{"1x1 of one channel", Product{K: 1, Window: []int64{1, 1}}, convNarrow, 1},
-		{"1-D", Product{K: 64 * 3, Window: []int64{3}}, convDense, 1},
+		{"1x1", product{K: 64, Window: []int64{1, 1}}, convPointwise, 1},
+		{"3x3", product{K: 64 * 9, Window: []int64{3, 3}}, convDense, 1},
+		{"stem", product{K: 3 * 49, Window: []int64{7, 7}}, convNarrow, 1},
+		{"grouped", product{K: 4 * 9, Window: []int64{3, 3}}, convNarrow, 32},
+		{"wide groups", product{K: 48 * 25, Window: []int64{5, 5}}, convDense, 2},
+		{"depthwise", product{K: 9, Window: []int64{3, 3}}, convDepthwise, 96},
+		{"1x1 of one channel", product{K: 1, Window: []int64{1, 1}}, convNarrow, 1},
+		{"1-D", product{K: 64 * 3, Window: []int64{3}}, convDense, 1},
 	} {
 		c.p.Kind, c.p.Groups = op.ConvKind, c.groups
 		if got := convClassOf(c.p); got != c.want {

@@ -56,7 +56,7 @@ func newGPUModel(s setup) (timeModel, error) {
 	return m, nil
 }
 
-func (m *gpuModel) times(loads []Load, _ dim.Env, out []KernelTime) error {
+func (m *gpuModel) times(loads []load, _ dim.Env, out []kernelTime) error {
 	for i := range loads {
 		out[i] = m.kernel(&loads[i])
 	}
@@ -64,13 +64,13 @@ func (m *gpuModel) times(loads []Load, _ dim.Env, out []KernelTime) error {
 }
 
 // kernel is start + max(arithmetic, traffic).
-func (m *gpuModel) kernel(l *Load) KernelTime {
+func (m *gpuModel) kernel(l *load) kernelTime {
 	switch l.Kernel.Kind {
 	case KindView, KindHost, KindControl, KindContainer:
-		return KernelTime{Group: gpuMemory}
+		return kernelTime{Group: gpuMemory}
 	}
 	traffic, _, cacheBytes := m.bw.seconds(l.Read, l.Written, l.Weights)
-	t := KernelTime{Group: gpuMemory, Parts: new(priorShares), CacheBytes: cacheBytes}
+	t := kernelTime{Group: gpuMemory, Parts: new(priorShares), CacheBytes: cacheBytes}
 	start, compute := m.memory.StartS, 0.0
 	if len(l.Products) == 0 {
 		if rest := l.FLOPs + specialFLOPs*l.Special; rest > 0 && m.vector > 0 {
@@ -136,14 +136,14 @@ func (m *gpuModel) multiplier(class convClass, by int) (share float64, prior boo
 }
 
 // product is the arithmetic time of one contraction. Steps of a recurrence run one after the other.
-func (m *gpuModel) product(g *GPUProducts, p *Product) float64 {
+func (m *gpuModel) product(g *GPUProducts, p *product) float64 {
 	if p.Kind == op.RecurrentKind {
 		return p.Batch*g.arithmetic(p.Groups, p.M, p.N, p.K, m.bw.dram) + math.Max(0, p.Batch-1)*g.StartS
 	}
 	return g.arithmetic(p.Batch*p.Groups, p.M, p.N, p.K, m.bw.dram)
 }
 
-func (m *gpuModel) finish(t KernelTime, start, compute, traffic float64) KernelTime {
+func (m *gpuModel) finish(t kernelTime, start, compute, traffic float64) kernelTime {
 	t.Seconds = start + math.Max(compute, traffic)
 	switch {
 	case start >= math.Max(compute, traffic):
@@ -159,7 +159,7 @@ func (m *gpuModel) finish(t KernelTime, start, compute, traffic float64) KernelT
 // interval mixes the residuals of the groups by their share of the time: what a fit gets wrong for one shape it gets
 // wrong for its neighbours, so that the errors of a network's kernels do not average out. What rests on priors adds
 // their uncertainty.
-func (m *gpuModel) interval(loads []Load, times []KernelTime) (low, high float64) {
+func (m *gpuModel) interval(loads []load, times []kernelTime) (low, high float64) {
 	var sum, logLow, logHigh float64
 	var parts priorShares
 	for i := range times {

@@ -38,7 +38,7 @@ var torch7Terms = [torch7Count]struct{ name, unit string }{
 // torch7Features are the quantities that the coefficients of FormTorch7 multiply.
 type torch7Features [torch7Count]float64
 
-func torch7Kernel(l *Load) (f torch7Features) {
+func torch7Kernel(l *load) (f torch7Features) {
 	f[torch7Launch] = 1
 	f[torch7Activation] = l.Read + l.Written
 	f[torch7Weight] = l.Weights
@@ -75,10 +75,10 @@ func newTorch7Model(s setup) (timeModel, error) {
 
 func (m *torch7Model) host() (dispatchS, gapS float64) { return 0, 0 }
 
-func (m *torch7Model) times(loads []Load, _ dim.Env, out []KernelTime) error {
+func (m *torch7Model) times(loads []load, _ dim.Env, out []kernelTime) error {
 	for i := range loads {
 		parts := torch7Kernel(&loads[i])
-		t := KernelTime{Group: torch7Group}
+		t := kernelTime{Group: torch7Group}
 		for j := range parts {
 			parts[j] *= m.coef[j]
 			t.Seconds += parts[j]
@@ -97,6 +97,6 @@ func (m *torch7Model) times(loads []Load, _ dim.Env, out []KernelTime) error {
 	return nil
 }
 
-func (m *torch7Model) interval([]Load, []KernelTime) (low, high float64) {
+func (m *torch7Model) interval([]load, []kernelTime) (low, high float64) {
 	return residualInterval(m.s.fit.Residuals)
 }

@@ -45,7 +45,7 @@ func (b bubbles) draw(f *Figure, p *plot.Plot, d *Dataset, right vg.Length, lege
 					m := &blob{x: x, y: p.Y.Max, fixed: 4, fill: looks[n].mark}
 					railed = append(railed, &railMark{x: x, color: looks[n].mark})
 					names.blobs = append(names.blobs, m)
-					names.items = append(names.items, Label{Text: n.Name + " (no accuracy)", X: x, Y: p.Y.Max, Radius: 8, Style: bold(ink(sizeLabel, looks[n].text)), Angle: -math.Pi / 4, Spread: math.Pi})
+					names.items = append(names.items, label{Text: n.Name + " (no accuracy)", X: x, Y: p.Y.Max, Radius: 8, Style: bold(ink(sizeLabel, looks[n].text)), Angle: -math.Pi / 4, Spread: math.Pi})
 				}
 				return
 			case !finite(size) || size <= 0:
@@ -68,7 +68,7 @@ func (b bubbles) draw(f *Figure, p *plot.Plot, d *Dataset, right vg.Length, lege
 				if n.Paper == "" {
 					st = bold(st)
 				}
-				names.items = append(names.items, Label{Text: n.Name, X: x, Y: y, Style: st})
+				names.items = append(names.items, label{Text: n.Name, X: x, Y: y, Style: st})
 			}
 		})
 		if r.published != nil && r.other != nil && finite(b.x(r.published)+b.y(r.published)+b.x(r.other)+b.y(r.other)) {

@@ -16,16 +16,16 @@ type PaperFigure struct {
 // PaperFigures lists the ten figures in the paper's order.
 func PaperFigures() []PaperFigure {
 	return []PaperFigure{
-		{"top1", "fig1", "top-1 accuracy of each network", Top1},
-		{"top1-ops", "fig2", "accuracy against operations, area by parameters", Top1Ops},
-		{"time-batch", "fig3", "forward time per image against batch size", TimeBatch},
-		{"power-batch", "fig4", "net power against batch size, with its mean and spread", PowerBatch},
-		{"memory-batch", "fig5", "maximum net memory against batch size", MemoryBatch},
-		{"memory-params", "fig6", "maximum net memory against parameters, with the fitted line", MemoryParams},
-		{"ops-time", "fig7", "operations against time at batch 1 and 16, with the fitted lines", OpsTime},
-		{"ops-power", "fig8", "operations against power at batch 1 and 16", OpsPower},
-		{"top1-throughput", "fig9", "accuracy against throughput at batch 1 and 16, with the bound", Top1Throughput},
-		{"density", "fig10", "accuracy per million parameters", Density},
+		{"top1", "fig1", "top-1 accuracy of each network", paperTop1},
+		{"top1-ops", "fig2", "accuracy against operations, area by parameters", paperTop1Ops},
+		{"time-batch", "fig3", "forward time per image against batch size", paperTimeBatch},
+		{"power-batch", "fig4", "net power against batch size, with its mean and spread", paperPowerBatch},
+		{"memory-batch", "fig5", "maximum net memory against batch size", paperMemoryBatch},
+		{"memory-params", "fig6", "maximum net memory against parameters, with the fitted line", paperMemoryParams},
+		{"ops-time", "fig7", "operations against time at batch 1 and 16, with the fitted lines", paperOpsTime},
+		{"ops-power", "fig8", "operations against power at batch 1 and 16", paperOpsPower},
+		{"top1-throughput", "fig9", "accuracy against throughput at batch 1 and 16, with the bound", paperTop1Throughput},
+		{"density", "fig10", "accuracy per million parameters", paperDensity},
 	}
 }
 

@@ -22,7 +22,7 @@ func Calibration(f *calibrate.Fitted, d *specs.Device, s Style) []*Figure {
 	fit := Fit(pairs, subtitle, s)
 	fit.heldOut(d, specs.MeasureTime)
 	fit.Notes = append(fit.Notes, sentences(f.Notes)...)
-	out := []*Figure{fit, SampleRoofline(f, subtitle, s)}
+	out := []*Figure{fit, sampleRoofline(f, subtitle, s)}
 	if len(f.Power) > 0 {
 		pairs = make([]Pair, len(f.Power))
 		for i, p := range f.Power {
@@ -31,7 +31,7 @@ func Calibration(f *calibrate.Fitted, d *specs.Device, s Style) []*Figure {
 				pairs[i].Name = "" // a further trial
 			}
 		}
-		power := FitPower(pairs, subtitle+" Power of the board, idleness included.", s)
+		power := fitPower(pairs, subtitle+" Power of the board, idleness included.", s)
 		power.heldOut(d, specs.MeasurePower)
 		out = append(out, power)
 	}
@@ -89,9 +89,9 @@ func sentences(notes []string) []string {
 	return out
 }
 
-// SampleRoofline puts the microbenchmarks of a calibration that compute under the roofs of the device, one roof for each
+// sampleRoofline puts the microbenchmarks of a calibration that compute under the roofs of the device, one roof for each
 // format or number of threads. Hollow marks are warm.
-func SampleRoofline(f *calibrate.Fitted, subtitle string, s Style) *Figure {
+func sampleRoofline(f *calibrate.Fitted, subtitle string, s Style) *Figure {
 	fig := newFigure(s, "roofline", "Roofline of the calibration", 1060, 720)
 	fig.Subtitle = subtitle + " Each mark is a microbenchmark."
 	var all []share

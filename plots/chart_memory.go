@@ -48,7 +48,7 @@ func MemoryTimeline(name string, r *analyzer.Report, s Style) (*Figure, error) {
 		names.blobs = append(names.blobs, mark)
 		st := bold(ink(sizeLabel, f.style.Theme.Ink))
 		text := fmt.Sprintf("peak %s %s at %s (%s)", three(float64(live.PeakBytes)/factor), unit, node.Name, node.Op())
-		names.items = append(names.items, Label{Text: fit(st, text, 320), X: at.x, Y: at.y, Radius: 3.5, Style: st, Angle: math.Pi / 2})
+		names.items = append(names.items, label{Text: fit(st, text, 320), X: at.x, Y: at.y, Radius: 3.5, Style: st, Angle: math.Pi / 2})
 		var tensors []string
 		for _, v := range live.Live[:min(4, len(live.Live))] {
 			tf, tu := binary(float64(v.Bytes))

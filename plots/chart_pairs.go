@@ -8,7 +8,7 @@ import (
 )
 
 // A Pair is one measured quantity beside what was predicted or fitted for it: seconds in Validate and Fit, watts in
-// FitPower.
+// the fit of power.
 type Pair struct {
 	Name                string
 	Group               string // colours and, in a fit, sums up; "" for none
@@ -25,8 +25,8 @@ func Fit(pairs []Pair, subtitle string, s Style) *Figure {
 	return pairChart(pairTexts{"fit", "Fitted against measured time", "Measured time [ms]", "Fitted time [ms]", "s", 1e3, 8}, pairs, subtitle, s)
 }
 
-// FitPower shows fitted against measured power of steady loops with the band of ±10 %, by group.
-func FitPower(pairs []Pair, subtitle string, s Style) *Figure {
+// fitPower shows fitted against measured power of steady loops with the band of ±10 %, by group.
+func fitPower(pairs []Pair, subtitle string, s Style) *Figure {
 	return pairChart(pairTexts{"fit-power", "Fitted against measured power", "Measured power [W]", "Fitted power [W]", "W", 1, 20}, pairs, subtitle, s)
 }
 
@@ -78,7 +78,7 @@ func pairChart(w pairTexts, pairs []Pair, subtitle string, s Style) *Figure {
 		names.blobs = append(names.blobs, m)
 		if i < w.named && q.Name != "" && (named <= w.named || off(q) > math.Log(1.1)) {
 			st := ink(sizeLabel, f.style.textColor(colors[q.Group]))
-			names.items = append(names.items, Label{Text: fit(st, q.Name, maxName), X: m.x, Y: m.y, Radius: 3.4, Style: st})
+			names.items = append(names.items, label{Text: fit(st, q.Name, maxName), X: m.x, Y: m.y, Radius: 3.4, Style: st})
 		}
 	}
 	panel := Panel{Plot: p, Right: 8, Top: 4, marks: names.blobs}
@@ -88,7 +88,7 @@ func pairChart(w pairTexts, pairs []Pair, subtitle string, s Style) *Figure {
 	}
 	p.Add(names)
 	f.Panels = []Panel{panel}
-	if e := Errors(ys, xs); e.N > 0 {
+	if e := errorsOf(ys, xs); e.N > 0 {
 		f.Findings = append(f.Findings, sentenceCase(e.String())+".")
 	} else {
 		f.Notes = append(f.Notes, "No pair of a measured and a predicted value: nothing to draw.")
@@ -114,7 +114,7 @@ func (f *Figure) groupErrors(pairs []Pair) {
 	sort.Strings(order)
 	var out []string
 	for _, n := range order {
-		e := Errors(groups[n][0], groups[n][1])
+		e := errorsOf(groups[n][0], groups[n][1])
 		out = append(out, fmt.Sprintf("%s %.1f %% (%d)", n, 100*e.MAPE, e.N))
 	}
 	f.Findings = append(f.Findings, "Mean absolute error by group: "+strings.Join(out, ", ")+".")

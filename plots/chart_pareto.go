@@ -15,9 +15,9 @@ type Tradeoff struct {
 	Value float64 // larger is better; NaN where unknown
 }
 
-// Frontier gives the indices of the points that no other point beats: none is at least as good in both and better in one.
+// frontier gives the indices of the points that no other point beats: none is at least as good in both and better in one.
 // They come in ascending cost.
-func Frontier(ts []Tradeoff) []int {
+func frontier(ts []Tradeoff) []int {
 	var order []int
 	for i, t := range ts {
 		if finite(t.Cost) && finite(t.Value) {
@@ -77,7 +77,7 @@ func Pareto(ts []Tradeoff, costAxis, valueAxis, subtitle string, s Style) *Figur
 	linearAxis(&p.Y, vlo-pad, vhi+pad, 8)
 	p.Add(dottedGrid(f.style))
 	looks := f.style.looks(ns)
-	front := Frontier(ts)
+	front := frontier(ts)
 	on := map[int]bool{}
 	var path []xy
 	for k, i := range front {
@@ -108,7 +108,7 @@ func Pareto(ts []Tradeoff, costAxis, valueAxis, subtitle string, s Style) *Figur
 		}
 		p.Add(m)
 		names.blobs = append(names.blobs, m)
-		names.items = append(names.items, Label{Text: fit(st, t.Name, maxName), X: t.Cost, Y: t.Value, Radius: 4.5, Style: st})
+		names.items = append(names.items, label{Text: fit(st, t.Name, maxName), X: t.Cost, Y: t.Value, Radius: 4.5, Style: st})
 	}
 	p.Add(names)
 	f.Panels = []Panel{{Plot: p, Right: 8, Top: 4}}

@@ -54,7 +54,7 @@ func Roofline(name string, p *costmodel.Prediction, d *specs.Device, s Style) *F
 		c.addMark(m, q.FLOPs, q.Bytes, q.TimeS)
 		if rank < 5 {
 			st := ink(sizeLabel, f.style.textColor(colors[q.Op]))
-			c.names.items = append(c.names.items, Label{Text: fit(st, kernelName(q), 150), X: m.x, Y: m.y, Style: st})
+			c.names.items = append(c.names.items, label{Text: fit(st, kernelName(q), 150), X: m.x, Y: m.y, Style: st})
 		}
 	}
 	f.Panels = []Panel{c.panel(k)}

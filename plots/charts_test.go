@@ -125,7 +125,7 @@ func TestFrontier(t *testing.T) {
 			}
 		}
 		got := map[int]bool{}
-		for _, i := range Frontier(ts) {
+		for _, i := range frontier(ts) {
 			got[i] = true
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -50,8 +50,8 @@ func (n *Network) at(series []float64, batch int) float64 {
 	return math.NaN()
 }
 
-// MaxBatch is the largest batch size with a time; 0 for none.
-func (n *Network) MaxBatch() int {
+// maxBatch is the largest batch size with a time; 0 for none.
+func (n *Network) maxBatch() int {
 	most := 0
 	for i, b := range n.Batches {
 		if i < len(n.TimeMS) && !math.IsNaN(n.TimeMS[i]) {
@@ -61,11 +61,11 @@ func (n *Network) MaxBatch() int {
 	return most
 }
 
-// Hertz is the throughput in images per second at a batch size.
-func (n *Network) Hertz(batch int) float64 { return 1000 / n.at(n.TimeMS, batch) }
+// hertz is the throughput in images per second at a batch size.
+func (n *Network) hertz(batch int) float64 { return 1000 / n.at(n.TimeMS, batch) }
 
-// Density is the accuracy that a million parameters carry, in percent.
-func (n *Network) Density() float64 { return n.Top1Percent / n.MParams }
+// density is the accuracy that a million parameters carry, in percent.
+func (n *Network) density() float64 { return n.Top1Percent / n.MParams }
 
 // A Dataset is what the figures of the paper are drawn from.
 type Dataset struct {

@@ -24,8 +24,8 @@ func TestPaperDataset(t *testing.T) {
 		if n.Name != p.Name || n.Top1Percent != p.Top1Percent || n.GOps != p.GOps || n.MParams != p.PlottedMParams {
 			t.Errorf("network %d: got %+v, want %s", i, *n, p.Name)
 		}
-		if math.Abs(n.Density()-p.Density) > 6e-4 {
-			t.Errorf("%s: density %.4f, want %.3f", n.Name, n.Density(), p.Density)
+		if math.Abs(n.density()-p.Density) > 6e-4 {
+			t.Errorf("%s: density %.4f, want %.3f", n.Name, n.density(), p.Density)
 		}
 		for j, b := range n.Batches {
 			if v, ok := paper.At(p.TimeMS, b); !ok || v != n.TimeMS[j] {
@@ -117,11 +117,11 @@ func TestFits(t *testing.T) {
 		near(what+": R²", l.R2, r2, 0.0051)
 	}
 	ops := func(n *Network) float64 { return n.GOps }
-	fit("Figure 6", (*Network).ParamMiB, func(n *Network) float64 { return n.at(n.MemoryMB, 1) }, 11, 1.31, 0.005, 103, 0.6, 0.95)
+	fit("Figure 6", (*Network).paramMiB, func(n *Network) float64 { return n.at(n.MemoryMB, 1) }, 11, 1.31, 0.005, 103, 0.6, 0.95)
 	fit("Figure 7, batch 1", func(n *Network) float64 { return n.timeAt(1) }, ops, 14, 0.187, 0.0005, -2.3, 0.06, 0.937)
 	fit("Figure 7, batch 16", func(n *Network) float64 { return n.timeAt(16) }, ops, 14, 0.229, 0.0005, -1.4, 0.06, 0.950)
 
-	power := SpreadOf(d.seriesValues(func(n *Network) []float64 { return n.PowerW }))
+	power := meanSDOf(d.seriesValues(func(n *Network) []float64 { return n.PowerW }))
 	if power.N != 82 {
 		t.Errorf("power: %d points, want 82", power.N)
 	}
@@ -155,13 +155,13 @@ func TestFits(t *testing.T) {
 		}
 	}
 	alexnet := d.Networks[0]
-	near("AlexNet's gain in throughput", alexnet.Hertz(16)-alexnet.Hertz(1), 80.1, 0.06)
+	near("AlexNet's gain in throughput", alexnet.hertz(16)-alexnet.hertz(1), 80.1, 0.06)
 }
 
 // TestDensityOrder is the published order of Figure 10.
 func TestDensityOrder(t *testing.T) {
 	var got []string
-	for _, r := range sortBy(PaperDataset().rows(), (*Network).Density) {
+	for _, r := range sortBy(PaperDataset().rows(), (*Network).density) {
 		got = append(got, r.name)
 	}
 	want := []string{"VGG-19", "VGG-16", "AlexNet", "BN-AlexNet", "ResNet-152", "ResNet-101", "Inception-v4", "ResNet-50",
@@ -173,14 +173,14 @@ func TestDensityOrder(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	nan := math.NaN()
-	e := Errors([]float64{1.1, 1.8, nan, 40}, []float64{1, 2, 3, 40})
+	e := errorsOf([]float64{1.1, 1.8, nan, 40}, []float64{1, 2, 3, 40})
 	if e.N != 3 || math.Abs(e.MAPE-0.2/3) > 1e-12 || math.Abs(e.Bias) > 1e-12 || math.Abs(e.Within10-1) > 1e-12 || math.Abs(e.Spearman-1) > 1e-12 {
 		t.Errorf("got %+v", e)
 	}
 	if diff := cmp.Diff([]float64{0.5, 2, 0.5}, ranks([]float64{3, 7, 3})); diff != "" {
 		t.Errorf("ranks (-want +got):\n%s", diff)
 	}
-	if e := Errors(nil, nil); e.N != 0 {
+	if e := errorsOf(nil, nil); e.N != 0 {
 		t.Errorf("no pairs: got %+v", e)
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// Top1 is Figure 1: top-1 accuracy of each network, ascending. The axis starts at 50 %, as published, or lower where a
-// network needs it.
-func Top1(d *Dataset, s Style) *Figure {
+// paperTop1 is Figure 1: top-1 accuracy of each network, ascending. The axis starts at 50 %, as published, or lower
+// where a network needs it.
+func paperTop1(d *Dataset, s Style) *Figure {
 	f := newFigure(s, "top1", "Top-1 accuracy", 960, 600)
 	f.Subtitle = "ImageNet validation, one central crop. Accuracy is published or given, never predicted. " + accuracyStart(d)
 	rs := sortBy(d.rows(), func(n *Network) float64 { return n.Top1Percent })
@@ -23,7 +23,7 @@ func Top1(d *Dataset, s Style) *Figure {
 		values = append(values, r.main().Top1Percent)
 	}
 	f.Panels = []Panel{{Plot: p, Top: 6}}
-	sp := SpreadOf(values)
+	sp := meanSDOf(values)
 	if sp.N > 1 {
 		best, worst := extremes(rs)
 		f.Findings = append(f.Findings, fmt.Sprintf("From %s with %.2f %% to %s with %.2f %%; mean %.1f %% over %d networks.",
@@ -121,32 +121,32 @@ func (f *Figure) bars(p *plot.Plot, rs []row, base float64, reason string, value
 	return &miss
 }
 
-// Density is Figure 10: accuracy per million parameters, ascending; hollow arrows point at the four that use their
+// paperDensity is Figure 10: accuracy per million parameters, ascending; hollow arrows point at the four that use their
 // parameters best.
-func Density(d *Dataset, s Style) *Figure {
+func paperDensity(d *Dataset, s Style) *Figure {
 	f := newFigure(s, "density", "Top-1 accuracy density", 960, 600)
 	f.Subtitle = "Accuracy that a million parameters carry: top-1 over parameters. " + d.sourceLine()
-	rs := sortBy(d.rows(), (*Network).Density)
+	rs := sortBy(d.rows(), (*Network).density)
 	top := 12.0
 	for _, n := range d.Networks {
-		if v := n.Density(); finite(v) {
+		if v := n.density(); finite(v) {
 			top = math.Max(top, v)
 		}
 	}
 	p := newPlot(f.style, "", "Top-1 accuracy density [% per million parameters]")
 	linearAxis(&p.Y, 0, top*1.14, 8)
-	miss := f.bars(p, rs, 0, noAccuracy, (*Network).Density, func(v float64) string { return fmt.Sprintf("%.2f", v) }, false)
+	miss := f.bars(p, rs, 0, noAccuracy, (*Network).density, func(v float64) string { return fmt.Sprintf("%.2f", v) }, false)
 	var known []int
 	for i, r := range rs {
-		if finite(r.main().Density()) {
+		if finite(r.main().density()) {
 			known = append(known, i)
 		}
 	}
 	winners := known[max(0, len(known)-4):]
 	for _, i := range winners {
-		v := rs[i].main().Density()
-		if m := rs[i].published; m != nil && finite(m.Density()) {
-			v = math.Max(v, m.Density())
+		v := rs[i].main().density()
+		if m := rs[i].published; m != nil && finite(m.density()) {
+			v = math.Max(v, m.density())
 		}
 		p.Add(&downArrow{x: float64(i), y: v, gap: 16, style: stroke(f.style.Theme.Soft, 1)})
 	}
@@ -154,9 +154,9 @@ func Density(d *Dataset, s Style) *Figure {
 	if len(known) > 1 {
 		a, b := rs[known[0]], rs[known[len(known)-1]]
 		f.Findings = append(f.Findings, fmt.Sprintf("%s carries %.2f %% in a million parameters, %.1f times %s with %.2f %%; arrows mark the best %d.",
-			b.name, b.main().Density(), b.main().Density()/a.main().Density(), a.name, a.main().Density(), len(winners)))
+			b.name, b.main().density(), b.main().density()/a.main().density(), a.name, a.main().density(), len(winners)))
 	}
-	f.compare("Density", rs, (*Network).Density)
+	f.compare("Density", rs, (*Network).density)
 	f.Notes = append(f.Notes, miss.notes()...)
 	return f
 }
@@ -183,7 +183,7 @@ func (f *Figure) judge(what string, elsewhere bool, rs []row, value func(*Networ
 
 // verdict states the error of predicted values against published ones, or their ratio where they are of different devices.
 func (f *Figure) verdict(what string, elsewhere bool, p, a []float64) {
-	e := Errors(p, a)
+	e := errorsOf(p, a)
 	switch {
 	case e.N == 0:
 	case elsewhere:

@@ -125,7 +125,7 @@ func (f *Figure) ends(d *Dataset, last int, series func(*Network) []float64) {
 	}
 	count := map[int]int{}
 	for _, n := range d.Networks {
-		if b := n.MaxBatch(); n.Origin == Published && b > 0 && b < last && anyFinite(series(n)) {
+		if b := n.maxBatch(); n.Origin == Published && b > 0 && b < last && anyFinite(series(n)) {
 			count[b]++
 		}
 	}
@@ -151,8 +151,8 @@ func (f *Figure) compareSeries(what string, d *Dataset, series func(*Network) []
 	f.verdict(what, d.Elsewhere, p, a)
 }
 
-// TimeBatch is Figure 3: forward time per image against the batch size, both axes logarithmic.
-func TimeBatch(d *Dataset, s Style) *Figure {
+// paperTimeBatch is Figure 3: forward time per image against the batch size, both axes logarithmic.
+func paperTimeBatch(d *Dataset, s Style) *Figure {
 	f := newFigure(s, "time-batch", "Forward time per image against batch size", 960, 680)
 	f.Subtitle = d.sourceLine()
 	series := func(n *Network) []float64 { return n.TimeMS }
@@ -181,7 +181,7 @@ func (f *Figure) speedups(d *Dataset) {
 	var gain []float64
 	for _, r := range d.rows() {
 		n := r.main()
-		if b := n.MaxBatch(); b > 1 {
+		if b := n.maxBatch(); b > 1 {
 			if g := n.timeAt(1) / n.timeAt(b); finite(g) {
 				names, gain = append(names, fmt.Sprintf("%s %.2f times to batch %d", n.Name, g, b)), append(gain, g)
 			}
@@ -202,8 +202,8 @@ func (f *Figure) speedups(d *Dataset) {
 	f.Findings = append(f.Findings, fmt.Sprintf("Time per image from batch 1 to the largest batch: %s gains most (the ratio of times), %s least.", names[best], names[least]))
 }
 
-// PowerBatch is Figure 4: net power against the batch size, with the mean and standard deviation of all points.
-func PowerBatch(d *Dataset, s Style) *Figure {
+// paperPowerBatch is Figure 4: net power against the batch size, with the mean and standard deviation of all points.
+func paperPowerBatch(d *Dataset, s Style) *Figure {
 	f := newFigure(s, "power-batch", "Net power against batch size", 960, 680)
 	f.Subtitle = "Net of idle power. " + d.sourceLine()
 	series := func(n *Network) []float64 { return n.PowerW }
@@ -224,13 +224,13 @@ func PowerBatch(d *Dataset, s Style) *Figure {
 	if len(main) == 0 {
 		main = values(drawn)
 	}
-	if sp := SpreadOf(main); sp.N > 1 {
+	if sp := meanSDOf(main); sp.N > 1 {
 		x0, x1 := p.X.Min, p.X.Max
 		band.pts = []xy{{x0, sp.Mean - sp.SD}, {x1, sp.Mean - sp.SD}, {x1, sp.Mean + sp.SD}, {x0, sp.Mean + sp.SD}}
 		mean.pts = []xy{{x0, sp.Mean}, {x1, sp.Mean}}
 	}
 	for _, o := range d.origins() {
-		if sp := SpreadOf(drawn[o]); sp.N > 1 {
+		if sp := meanSDOf(drawn[o]); sp.N > 1 {
 			s := fmt.Sprintf("Net power, %s: %.2f ± %.2f W (mean and standard deviation of %d points), a spread of %.1f %%", o, sp.Mean, sp.SD, sp.N, 100*sp.SD/sp.Mean)
 			if sp.SD < 0.1*sp.Mean {
 				s += ": nearly independent of network and batch"

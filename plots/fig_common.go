@@ -27,18 +27,18 @@ func (d *Dataset) origins() []Origin {
 }
 
 // fitOver fits a line to one origin's networks.
-func (d *Dataset) fitOver(o Origin, x, y func(*Network) float64) (Line, bool) {
+func (d *Dataset) fitOver(o Origin, x, y func(*Network) float64) (line, bool) {
 	var xs, ys []float64
 	for _, n := range d.Networks {
 		if n.Origin == o {
 			xs, ys = append(xs, x(n)), append(ys, y(n))
 		}
 	}
-	return FitLine(xs, ys)
+	return leastSquares(xs, ys)
 }
 
 // fitLine draws a fitted line from x = lo to hi; that of published points is dashed where others are drawn too.
-func fitLine(s Style, l Line, lo, hi float64, dashed bool) *curve {
+func fitLine(s Style, l line, lo, hi float64, dashed bool) *curve {
 	st := stroke(s.Theme.Soft, 1.2)
 	if dashed {
 		st = stroke(s.Theme.Soft, 1, 5, 3)

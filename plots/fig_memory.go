@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// MemoryBatch is Figure 5: maximum net memory against the batch size, both axes logarithmic.
-func MemoryBatch(d *Dataset, s Style) *Figure {
+// paperMemoryBatch is Figure 5: maximum net memory against the batch size, both axes logarithmic.
+func paperMemoryBatch(d *Dataset, s Style) *Figure {
 	f := newFigure(s, "memory-batch", "Maximum net memory against batch size", 960, 680)
 	f.Subtitle = d.sourceLine()
 	series := func(n *Network) []float64 { return n.MemoryMB }
@@ -32,11 +32,11 @@ func MemoryBatch(d *Dataset, s Style) *Figure {
 	return f
 }
 
-// MemoryParams is Figure 6: maximum net memory at batch 1 against the size of the parameters.
-func MemoryParams(d *Dataset, s Style) *Figure {
+// paperMemoryParams is Figure 6: maximum net memory at batch 1 against the size of the parameters.
+func paperMemoryParams(d *Dataset, s Style) *Figure {
 	f := newFigure(s, "memory-params", "Maximum net memory against parameters", 960, 640)
 	f.Subtitle = "Batch of 1 image; parameters of 4 bytes each. " + d.sourceLine()
-	x := (*Network).ParamMiB
+	x := (*Network).paramMiB
 	y := func(n *Network) float64 { return n.at(n.MemoryMB, 1) }
 	p := newPlot(f.style, "Parameters [MiB]", "Maximum net memory utilisation [MB]")
 	linearAxis(&p.X, 0, 600, 6)
@@ -72,7 +72,7 @@ func MemoryParams(d *Dataset, s Style) *Figure {
 			p.Add(m)
 			names.blobs = append(names.blobs, m)
 			if n == r.main() || !finite(y(r.main())) {
-				names.items = append(names.items, Label{Text: n.Name, X: m.x, Y: m.y, Radius: 4.5, Style: ink(sizeLabel, looks[n].text)})
+				names.items = append(names.items, label{Text: n.Name, X: m.x, Y: m.y, Radius: 4.5, Style: ink(sizeLabel, looks[n].text)})
 			}
 		})
 	}
@@ -84,8 +84,8 @@ func MemoryParams(d *Dataset, s Style) *Figure {
 	return f
 }
 
-// ParamMiB is the size of the parameters at 4 bytes each.
-func (n *Network) ParamMiB() float64 { return n.MParams * 4e6 / (1 << 20) }
+// paramMiB is the size of the parameters at 4 bytes each.
+func (n *Network) paramMiB() float64 { return n.MParams * 4e6 / (1 << 20) }
 
 // sentence begins a sentence with an origin.
 func sentence(o Origin) string {

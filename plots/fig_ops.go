@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// Top1Ops is Figure 2: accuracy against operations, area proportional to parameters.
-func Top1Ops(d *Dataset, s Style) *Figure {
+// paperTop1Ops is Figure 2: accuracy against operations, area proportional to parameters.
+func paperTop1Ops(d *Dataset, s Style) *Figure {
 	f := newFigure(s, "top1-ops", "Top-1 accuracy against operations", 960, 680)
 	f.Subtitle = "Operations of one forward pass, counted as the paper does. " + d.sourceLine()
 	p := newPlot(f.style, "Operations [G-Ops]", "Top-1 accuracy [%]")
@@ -35,7 +35,7 @@ func Top1Ops(d *Dataset, s Style) *Figure {
 	for _, r := range rs {
 		x, y = append(x, r.main().GOps), append(y, r.main().Top1Percent)
 	}
-	if e := Errors(x, y); e.N > 2 {
+	if e := errorsOf(x, y); e.N > 2 {
 		f.Findings = append(f.Findings, fmt.Sprintf("More operations go with more accuracy only in part: rank correlation %.2f over %d networks.", e.Spearman, e.N))
 	}
 	f.compare("Operations", rs, func(n *Network) float64 { return n.GOps })
@@ -66,9 +66,9 @@ func panelTitle(batch int) string {
 // panelShare is the size of blobs in charts of two panels.
 const panelShare = 0.0052
 
-// OpsTime is Figure 7: operations against time per image at batch 1 and 16, area proportional to parameters, with the
-// line that shows how well operations predict time.
-func OpsTime(d *Dataset, s Style) *Figure {
+// paperOpsTime is Figure 7: operations against time per image at batch 1 and 16, area proportional to parameters, with
+// the line that shows how well operations predict time.
+func paperOpsTime(d *Dataset, s Style) *Figure {
 	f := newFigure(s, "ops-time", "Operations against forward time", 1180, 660)
 	f.Subtitle = "Area: parameters. " + d.sourceLine()
 	ops := func(n *Network) float64 { return n.GOps }
@@ -105,8 +105,8 @@ func OpsTime(d *Dataset, s Style) *Figure {
 	return f
 }
 
-// OpsPower is Figure 8: operations against net power at batch 1 and 16. Power says nothing about operations.
-func OpsPower(d *Dataset, s Style) *Figure {
+// paperOpsPower is Figure 8: operations against net power at batch 1 and 16. Power says nothing about operations.
+func paperOpsPower(d *Dataset, s Style) *Figure {
 	f := newFigure(s, "ops-power", "Operations against power", 1180, 660)
 	f.Subtitle = "Area: parameters. Band: mean power and standard deviation. " + d.sourceLine()
 	ops := func(n *Network) float64 { return n.GOps }
@@ -128,7 +128,7 @@ func OpsPower(d *Dataset, s Style) *Figure {
 					w, g = append(w, power(n)), append(g, ops(n))
 				}
 			}
-			sp := SpreadOf(w)
+			sp := meanSDOf(w)
 			if sp.N < 2 {
 				continue
 			}
@@ -136,7 +136,7 @@ func OpsPower(d *Dataset, s Style) *Figure {
 				p.Add(&area{pts: []xy{{sp.Mean - sp.SD, 0}, {sp.Mean + sp.SD, 0}, {sp.Mean + sp.SD, p.Y.Max}, {sp.Mean - sp.SD, p.Y.Max}}, fill: f.style.Theme.Wash})
 				p.Add(&curve{pts: []xy{{sp.Mean, 0}, {sp.Mean, p.Y.Max}}, style: stroke(f.style.Theme.Soft, 1)})
 			}
-			l, _ := FitLine(w, g)
+			l, _ := leastSquares(w, g)
 			f.Findings = append(f.Findings, fmt.Sprintf("%s, %s: %.2f ± %.2f W over %d networks; R² of operations against power %.2f.", panelTitle(b), o, sp.Mean, sp.SD, sp.N, l.R2))
 		}
 		p.Add(dashedGrid(f.style))

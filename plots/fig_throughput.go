@@ -7,20 +7,21 @@ import (
 	"strings"
 )
 
-// Top1Throughput is Figure 9: accuracy against images per second at batch 1 and 16, area proportional to operations. Most
-// networks lie on a line; above it (shaded) is exceptional. A line in throughput is a hyperbola in time.
-func Top1Throughput(d *Dataset, s Style) *Figure {
+// paperTop1Throughput is Figure 9: accuracy against images per second at batch 1 and 16, area proportional to
+// operations. Most networks lie on a line; above it (shaded) is exceptional. A line in throughput is a hyperbola in
+// time.
+func paperTop1Throughput(d *Dataset, s Style) *Figure {
 	f := newFigure(s, "top1-throughput", "Top-1 accuracy against throughput", 1180, 680)
 	f.Subtitle = "Area: operations. Shaded: more accurate than the line of most networks at the same speed. " + d.sourceLine()
 	acc := func(n *Network) float64 { return n.Top1Percent }
 	var miss missing
-	hi := maxOver(d, panelBatches, (*Network).hertzAt)
+	hi := maxOver(d, panelBatches, (*Network).hertz)
 	for _, b := range panelBatches {
-		hz := func(n *Network) float64 { return n.Hertz(b) }
+		hz := func(n *Network) float64 { return n.hertz(b) }
 		p := newPlot(f.style, "Images per second [Hz]", "Top-1 accuracy [%]")
-		linearAxis(&p.X, 0, 1.08*math.Min(hi, maxOver(d, []int{b}, (*Network).hertzAt)*1.1), 8)
-		if d.apart(panelBatches, (*Network).hertzAt) {
-			f.wideAxis(&p.X, d, panelBatches, (*Network).hertzAt)
+		linearAxis(&p.X, 0, 1.08*math.Min(hi, maxOver(d, []int{b}, (*Network).hertz)*1.1), 8)
+		if d.apart(panelBatches, (*Network).hertz) {
+			f.wideAxis(&p.X, d, panelBatches, (*Network).hertz)
 		}
 		lo, top := accuracyRange(d)
 		p.Y.Min, p.Y.Max = lo, top+2
@@ -53,10 +54,8 @@ func Top1Throughput(d *Dataset, s Style) *Figure {
 	return f
 }
 
-func (n *Network) hertzAt(batch int) float64 { return n.Hertz(batch) }
-
 // boundFindings states the line, the hyperbola that it is in time, and the bound that it puts on energy.
-func (f *Figure) boundFindings(d *Dataset, o Origin, batch int, l Line) {
+func (f *Figure) boundFindings(d *Dataset, o Origin, batch int, l line) {
 	off := d.outliers(o, batch)
 	var names []string
 	var ms, acc, power []float64
@@ -77,27 +76,27 @@ func (f *Figure) boundFindings(d *Dataset, o Origin, batch int, l Line) {
 		s += ", without " + strings.Join(names, ", ")
 	}
 	s += fmt.Sprintf("), in time the hyperbola %.1f %s/t[ms]", l.Intercept, added(1000*l.Slope))
-	if straight, ok := FitLine(ms, acc); ok {
+	if straight, ok := leastSquares(ms, acc); ok {
 		s += fmt.Sprintf(" where a straight line has R² %.3f", straight.R2)
 	}
-	if all, ok := d.fitOver(o, (func(n *Network) float64 { return n.Hertz(batch) }), func(n *Network) float64 { return n.Top1Percent }); ok && names != nil {
+	if all, ok := d.fitOver(o, (func(n *Network) float64 { return n.hertz(batch) }), func(n *Network) float64 { return n.Top1Percent }); ok && names != nil {
 		s += fmt.Sprintf("; all networks: %.1f %s·Hz", all.Intercept, added(all.Slope))
 	}
 	f.Findings = append(f.Findings, s+".")
-	if sp := SpreadOf(power); sp.N > 0 && l.Slope < 0 {
+	if sp := meanSDOf(power); sp.N > 0 && l.Slope < 0 {
 		f.Findings = append(f.Findings, fmt.Sprintf("Energy bound at %.2f W net: top-1 = %.1f - %s/E[J per image], which is %.1f %% at 0.5 J and %.1f %% at 1 J.",
 			sp.Mean, l.Intercept, three(-l.Slope*sp.Mean), l.At(sp.Mean/0.5), l.At(sp.Mean)))
 	}
 }
 
 // bound is the line of accuracy against throughput that most networks lie on: least squares without the outliers.
-func (d *Dataset) bound(o Origin, batch int) (Line, bool) {
+func (d *Dataset) bound(o Origin, batch int) (line, bool) {
 	off := d.outliers(o, batch)
 	return d.fitOver(o, func(n *Network) float64 {
 		if off[n.Name] {
 			return math.NaN()
 		}
-		return n.Hertz(batch)
+		return n.hertz(batch)
 	}, func(n *Network) float64 { return n.Top1Percent })
 }
 
@@ -108,7 +107,7 @@ func (d *Dataset) outliers(o Origin, batch int) map[string]bool {
 	var names []string
 	var x, y []float64
 	for _, n := range d.Networks {
-		if hz := n.Hertz(batch); n.Origin == o && finite(hz) && finite(n.Top1Percent) {
+		if hz := n.hertz(batch); n.Origin == o && finite(hz) && finite(n.Top1Percent) {
 			names, x, y = append(names, n.Name), append(x, hz), append(y, n.Top1Percent)
 		}
 	}

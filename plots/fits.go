@@ -8,15 +8,15 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// A Line is an ordinary least-squares line y = Intercept + Slope·x with the number of points behind it.
-type Line struct {
+// A line is an ordinary least-squares line y = Intercept + Slope·x with the number of points behind it.
+type line struct {
 	Slope, Intercept, R2 float64
 	N                    int
 }
 
-// FitLine fits a line to the points whose coordinates are both numbers. ok is false for fewer than three points or for
-// points without spread in x.
-func FitLine(xs, ys []float64) (l Line, ok bool) {
+// leastSquares fits a line to the points whose coordinates are both numbers. ok is false for fewer than three points or
+// for points without spread in x.
+func leastSquares(xs, ys []float64) (l line, ok bool) {
 	var x, y []float64
 	for i := range xs {
 		if finite(xs[i]) && finite(ys[i]) {
@@ -24,7 +24,7 @@ func FitLine(xs, ys []float64) (l Line, ok bool) {
 		}
 	}
 	if len(x) < 3 || stat.Variance(x, nil) == 0 {
-		return Line{N: len(x)}, false
+		return line{N: len(x)}, false
 	}
 	l.N = len(x)
 	l.Intercept, l.Slope = stat.LinearRegression(x, y, nil, false)
@@ -33,16 +33,16 @@ func FitLine(xs, ys []float64) (l Line, ok bool) {
 }
 
 // At is the line's value.
-func (l Line) At(x float64) float64 { return l.Intercept + l.Slope*x }
+func (l line) At(x float64) float64 { return l.Intercept + l.Slope*x }
 
-// Spread is the mean and the sample standard deviation of some values.
-type Spread struct {
+// meanSD is the mean and the sample standard deviation of some values.
+type meanSD struct {
 	Mean, SD float64
 	N        int
 }
 
-// SpreadOf leaves unknown values out.
-func SpreadOf(values []float64) Spread {
+// meanSDOf leaves unknown values out.
+func meanSDOf(values []float64) meanSD {
 	var v []float64
 	for _, x := range values {
 		if finite(x) {
@@ -50,28 +50,28 @@ func SpreadOf(values []float64) Spread {
 		}
 	}
 	if len(v) == 0 {
-		return Spread{math.NaN(), math.NaN(), 0}
+		return meanSD{math.NaN(), math.NaN(), 0}
 	}
 	m, sd := stat.MeanStdDev(v, nil)
-	return Spread{m, sd, len(v)}
+	return meanSD{m, sd, len(v)}
 }
 
-// ErrorOf sums up predictions against measurements: the mean absolute relative error, the share within ±10 % and the
+// errorStats sums up predictions against measurements: the mean absolute relative error, the share within ±10 % and the
 // rank correlation. Pairs with an unknown are left out.
-type ErrorOf struct {
+type errorStats struct {
 	MAPE, Bias, Within10, Spearman float64
 	N                              int
 }
 
-// Errors compares predicted with actual values.
-func Errors(predicted, actual []float64) ErrorOf {
+// errorsOf compares predicted with actual values.
+func errorsOf(predicted, actual []float64) errorStats {
 	var p, a []float64
 	for i := range predicted {
 		if finite(predicted[i]) && finite(actual[i]) && actual[i] > 0 {
 			p, a = append(p, predicted[i]), append(a, actual[i])
 		}
 	}
-	e := ErrorOf{N: len(p), Spearman: math.NaN()}
+	e := errorStats{N: len(p), Spearman: math.NaN()}
 	if e.N == 0 {
 		return e
 	}
@@ -89,7 +89,7 @@ func Errors(predicted, actual []float64) ErrorOf {
 	return e
 }
 
-func (e ErrorOf) String() string {
+func (e errorStats) String() string {
 	bias := 100 * e.Bias
 	if math.Abs(bias) < 0.05 {
 		bias = 0 // and not -0.0

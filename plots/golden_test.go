@@ -110,7 +110,7 @@ func TestGoldenNotices(t *testing.T) {
 		d := PaperDataset()
 		change(d)
 		var b bytes.Buffer
-		if err := Top1Ops(d, Style{}).Write(&b, "png"); err != nil {
+		if err := paperTop1Ops(d, Style{}).Write(&b, "png"); err != nil {
 			t.Fatal(err)
 		}
 		img, err := png.Decode(&b)
@@ -161,7 +161,7 @@ func TestPDF(t *testing.T) {
 			t.Errorf("%s: not a PDF of one page", fig.Name)
 		}
 	}
-	if err := Top1(PaperDataset(), Style{}).Write(&bytes.Buffer{}, "gif"); err == nil {
+	if err := paperTop1(PaperDataset(), Style{}).Write(&bytes.Buffer{}, "gif"); err == nil {
 		t.Error("an unknown format is accepted")
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Label names one mark.
-type Label struct {
+// label names one mark.
+type label struct {
 	Text   string
 	X, Y   float64   // the mark, in data coordinates
 	Radius vg.Length // of the mark
@@ -26,7 +26,7 @@ type Label struct {
 // another, drawing a leader where a name has to stand apart.
 type labels struct {
 	style   Style
-	items   []Label
+	items   []label
 	paths   [][]xy  // lines to keep clear of
 	blobs   []*blob // blobs and dots
 	taken   []func(draw.Canvas, *plot.Plot) vg.Rectangle

@@ -12,8 +12,7 @@ import (
 
 // A Palette gives networks their colours. Each group of the paper has a hue; networks of a group differ in lightness.
 type Palette struct {
-	name  string
-	title string
+	name string
 	// groups are the colours of a group's networks, in the paper's order of legends; nil takes the published ones.
 	groups map[string][]string
 	yours  []string // networks that are not in the paper
@@ -22,11 +21,11 @@ type Palette struct {
 // The palettes.
 var (
 	// PaperColors are the published colours, ColorBrewer's sequential schemes.
-	PaperColors = Palette{name: "paper", title: "the published colours (ColorBrewer)",
+	PaperColors = Palette{name: "paper",
 		yours: []string{"#01665e", "#8c510a", "#542788", "#35978f", "#bf812d", "#8073ac"}}
 	// SafeColors keep the groups apart for readers with any of the three colour vision deficiencies: hues of Okabe and
 	// Ito (Color Universal Design, 2008), lightness steps within a group.
-	SafeColors = Palette{name: "safe", title: "colour-blind safe (Okabe and Ito)",
+	SafeColors = Palette{name: "safe",
 		groups: map[string][]string{
 			"AlexNet": {"#e69f00", "#b37b00"},
 			"NIN":     {"#d55e00"},
@@ -43,9 +42,6 @@ func Palettes() []Palette { return []Palette{PaperColors, SafeColors} }
 
 // Name is how --palette calls the palette.
 func (p Palette) Name() string { return p.name }
-
-// Title describes the palette in a line.
-func (p Palette) Title() string { return p.title }
 
 // PaletteByName finds a palette.
 func PaletteByName(name string) (Palette, error) {

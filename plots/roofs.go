@@ -75,7 +75,7 @@ func (c *roofChart) addRoof(i int, name func(ridge float64) string) (ridge float
 		c.plot.Add(m)
 		c.names.blobs = append(c.names.blobs, m)
 		st := ink(sizeLabel, c.style.textColor(r.color))
-		l := Label{Text: name(ridge), X: m.x, Y: m.y, Radius: 3, Style: st, Angle: math.Pi / 2}
+		l := label{Text: name(ridge), X: m.x, Y: m.y, Radius: 3, Style: st, Angle: math.Pi / 2}
 		if c.sloped { // one of several: above the slope, where no marks are
 			l.Angle, l.Spread = 3*math.Pi/4, math.Pi/3
 		}
@@ -104,7 +104,7 @@ func (c *roofChart) addSlopes() (texts []string) {
 		from := math.Max(c.xlo, c.ylo/bytesPerS)
 		x := from * math.Pow(top/bytesPerS/from, 1.0/3)
 		texts = append(texts, name+" "+scaledText(bytesPerS, "B/s"))
-		c.names.items = append(c.names.items, Label{Text: texts[len(texts)-1], X: x, Y: bytesPerS * x / c.factor,
+		c.names.items = append(c.names.items, label{Text: texts[len(texts)-1], X: x, Y: bytesPerS * x / c.factor,
 			Style: ink(sizeLabel, c.style.Theme.Soft), Angle: 3 * math.Pi / 4, Spread: math.Pi / 2})
 	}
 	for i := range c.roofs {

@@ -79,14 +79,14 @@ func (s Style) orDefault() Style {
 
 // The smallest and largest figure that --size may ask for, in CSS pixels.
 const (
-	MinSide = 320
-	MaxSide = 8000
+	minSide = 320
+	maxSide = 8000
 )
 
 // ParseSize reads "960x640", in CSS pixels.
 func ParseSize(s string) (width, height float64, err error) {
-	if n, err := fmt.Sscanf(s, "%fx%f", &width, &height); err != nil || n != 2 || !(width >= MinSide && width <= MaxSide && height >= MinSide && height <= MaxSide) {
-		return 0, 0, fmt.Errorf("size %q: want WIDTHxHEIGHT in pixels, each from %d to %d", s, MinSide, MaxSide)
+	if n, err := fmt.Sscanf(s, "%fx%f", &width, &height); err != nil || n != 2 || !(width >= minSide && width <= maxSide && height >= minSide && height <= maxSide) {
+		return 0, 0, fmt.Errorf("size %q: want WIDTHxHEIGHT in pixels, each from %d to %d", s, minSide, maxSide)
 	}
 	return width, height, nil
 }

@@ -276,7 +276,7 @@ func (d *decoder) list(n *node, v reflect.Value, path string, f field) {
 		v.Set(reflect.MakeSlice(v.Type(), 0, min(len(n.items), 64)))
 	}
 	for i, item := range n.items {
-		// Tables hold many plain numbers: no place is kept for each of them.
+		// Lists hold many plain numbers: no place is kept for each of them.
 		if v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Float64 && f.bounds == "" &&
 			item.kind == kindNumber && !math.IsNaN(item.num) && !math.IsInf(item.num, 0) && d.values < maxValues {
 			d.values++

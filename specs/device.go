@@ -146,16 +146,6 @@ func (d *Device) PeakRate(t DType) (Rate, bool) {
 	return r, ok
 }
 
-// Cache gives the cache of a name, such as L2.
-func (d *Device) Cache(name string) (*Cache, bool) {
-	for i := range d.Caches {
-		if d.Caches[i].Name == name {
-			return &d.Caches[i], true
-		}
-	}
-	return nil, false
-}
-
 // TotalBytes is the capacity of all instances of a cache on a device.
 func (d *Device) TotalBytes(c *Cache) float64 { return c.CapacityBytes.Value * d.instances(c) }
 

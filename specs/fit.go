@@ -46,8 +46,6 @@ type Group struct {
 	// Lists are the discrete choices of a form, such as tile heights and widths
 	// (equally long lists are columns).
 	Lists map[string][]float64 `spec:"lists,flow"`
-	// Tables are points that a form interpolates or searches.
-	Tables map[string]Table `spec:"tables"`
 	// Domain is the range of each feature among the samples: outside it a
 	// prediction is an extrapolation.
 	Domain    map[string]Range `spec:"domain,flow"`
@@ -62,12 +60,6 @@ type Coefficient struct {
 	Value float64 `spec:"value,required,short"`
 	SE    float64 `spec:"se" range:">=0"` // standard error; 0 where it was set, not fitted
 	Unit  string  `spec:"unit"`           // such as s/MAC or J/B
-}
-
-// A Table is rows of numbers under named columns.
-type Table struct {
-	Columns []string    `spec:"columns,required,flow"`
-	Rows    [][]float64 `spec:"rows,required,flow"`
 }
 
 // A Range is a closed interval.

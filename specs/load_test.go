@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/onnxcost/onnxcost/analyzer/bound"
+	"github.com/onnxcost/onnxcost/internal/bound"
 )
 
 // base is a small sound device; the cases below break one thing each.
@@ -54,8 +54,8 @@ const fits = `fits:
     groups:
       gemm:
         terms: {t0: 1e-6, macs: {value: 1e-12, se: 1e-14}}
-        tables:
-          cold: {columns: [bytes, rate], rows: [[1, 2], [3, 4]]}
+        lists:
+          tiles: [3, 4]
         domain:
           macs: {min: 1, max: 2}
     residuals: {count: 20, p: [0.05, 0.5, 0.95], q: [-0.1, 0, 0.1]}
@@ -127,10 +127,9 @@ var broken = []struct {
 
 	{"calibrated without fits", base, "kind: datasheet", "kind: calibrated", "toy.yaml:4:7: kind: calibrated, but there are no fits", true},
 	{"datasheet with fits", calibrated, "kind: calibrated", "kind: datasheet", "toy.yaml:4:7: kind: datasheet, but there are fits; want calibrated", true},
-	{"empty group", calibrated, "terms: {t0: 1e-6, macs: {value: 1e-12, se: 1e-14}}\n        tables:\n          cold: {columns: [bytes, rate], rows: [[1, 2], [3, 4]]}", "samples: 3", "toy.yaml:34:9: fits[0].groups.gemm: want terms, lists or tables", false},
-	{"ragged table", calibrated, "[3, 4]", "[3]", "toy.yaml:36:57: fits[0].groups.gemm.tables.cold.rows[1]: want 2 values, have 1", false},
-	{"text in a table", calibrated, "[3, 4]", "[3, x]", `toy.yaml:36:61: fits[0].groups.gemm.tables.cold.rows[1][1]: want a number, have "x"`, true},
-	{"infinity in a table", calibrated, "[3, 4]", "[3, .inf]", `toy.yaml:36:61: fits[0].groups.gemm.tables.cold.rows[1][1]: want a number, have .inf, which is not finite`, false},
+	{"empty group", calibrated, "terms: {t0: 1e-6, macs: {value: 1e-12, se: 1e-14}}\n        lists:\n          tiles: [3, 4]", "samples: 3", "toy.yaml:34:9: fits[0].groups.gemm: want terms or lists", false},
+	{"text in a list", calibrated, "[3, 4]", "[3, x]", `toy.yaml:36:22: fits[0].groups.gemm.lists.tiles[1]: want a number, have "x"`, true},
+	{"infinity in a list", calibrated, "[3, 4]", "[3, .inf]", `toy.yaml:36:22: fits[0].groups.gemm.lists.tiles[1]: want a number, have .inf, which is not finite`, false},
 	{"domain upside down", calibrated, "{min: 1, max: 2}", "{min: 3, max: 2}", "toy.yaml:38:17: fits[0].groups.gemm.domain.macs: min 3 is above max 2", false},
 	{"probabilities", calibrated, "p: [0.05, 0.5, 0.95]", "p: [0.5, 0.05, 0.95]", "toy.yaml:39:31: fits[0].residuals.p: want probabilities between 0 and 1 in ascending order", false},
 	{"probability of one", calibrated, "0.95]", "1]", "toy.yaml:39:31: fits[0].residuals.p: want probabilities between 0 and 1 in ascending order", true},
@@ -270,16 +269,18 @@ func TestBounded(t *testing.T) {
 	for i := 1; i < 12; i++ {
 		fmt.Fprintf(&laughs, "x%d: &x%d [%s*x%d]\n", i, i, strings.Repeat(fmt.Sprintf("*x%d, ", i-1), 9), i-1)
 	}
-	var rows strings.Builder
-	rows.WriteString("&r [" + strings.Repeat("1,", 5000) + "1]")
-	rows.WriteString(strings.Repeat(", *r", 5000))
+	var lists strings.Builder
+	lists.WriteString("l0: &l [" + strings.Repeat("1,", 5000) + "1]\n")
+	for i := 1; i <= 5000; i++ {
+		fmt.Fprintf(&lists, "          l%d: *l\n", i)
+	}
 	merge := "m0: &m0 {k: 1}\n"
 	for i := 1; i < 2000; i++ {
 		merge += fmt.Sprintf("m%d: &m%d {<<: *m%d, k%d: 1}\n", i, i, i-1, i)
 	}
 	for name, doc := range map[string]string{
 		"aliases of aliases": laughs.String(),
-		"aliased rows":       strings.Replace(calibrated, "[1, 2], [3, 4]", rows.String(), 1),
+		"aliased lists":      strings.Replace(calibrated, "tiles: [3, 4]\n", lists.String(), 1),
 		"merged merges":      base + merge,
 		"deep list":          strings.Replace(base, "units: 4", "units: "+strings.Repeat("[", 9000), 1),
 		"deep closed list":   strings.Replace(base, "units: 4", "units: "+strings.Repeat("[", 500)+strings.Repeat("]", 500), 1),

@@ -76,13 +76,6 @@ type PaperNetwork struct {
 	Note     string `spec:"note"`
 }
 
-// A PaperPoint is one point of Figures 3 to 5, in the figure's unit.
-type PaperPoint struct {
-	Network *PaperNetwork
-	Batch   int
-	Value   float64
-}
-
 // Paper gives the published data. The value is the caller's own.
 func Paper() *PaperData {
 	p := new(PaperData)
@@ -104,32 +97,6 @@ func (p *PaperData) Network(name string) (*PaperNetwork, bool) {
 		}
 	}
 	return nil, false
-}
-
-// TimePoints are the 82 points of Figure 3: forward time per image in ms.
-func (p *PaperData) TimePoints() []PaperPoint {
-	return p.points(func(n *PaperNetwork) []float64 { return n.TimeMS })
-}
-
-// PowerPoints are the 82 points of Figure 4: net power in W.
-func (p *PaperData) PowerPoints() []PaperPoint {
-	return p.points(func(n *PaperNetwork) []float64 { return n.PowerW })
-}
-
-// MemoryPoints are the points of Figure 5: maximum net memory in MB.
-func (p *PaperData) MemoryPoints() []PaperPoint {
-	return p.points(func(n *PaperNetwork) []float64 { return n.MemoryMB })
-}
-
-func (p *PaperData) points(series func(*PaperNetwork) []float64) []PaperPoint {
-	var out []PaperPoint
-	for i := range p.Networks {
-		n := &p.Networks[i]
-		for j, v := range series(n) {
-			out = append(out, PaperPoint{n, p.Batches[j], v})
-		}
-	}
-	return out
 }
 
 // At gives the value of a series of Figures 3 to 5 at a batch size.

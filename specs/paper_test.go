@@ -23,10 +23,11 @@ func shared(t *testing.T) string {
 	return dir
 }
 
-func values(points []PaperPoint) []float64 {
-	out := make([]float64, len(points))
-	for i, p := range points {
-		out[i] = p.Value
+// points are the values of a series of Figures 3 to 5 over all networks.
+func points(p *PaperData, series func(*PaperNetwork) []float64) []float64 {
+	var out []float64
+	for i := range p.Networks {
+		out = append(out, series(&p.Networks[i])...)
 	}
 	return out
 }
@@ -38,10 +39,10 @@ func TestPaperFindings(t *testing.T) {
 	if n := len(p.Networks); n != 14 {
 		t.Fatalf("got %d networks, want 14", n)
 	}
-	if n := len(p.TimePoints()); n != 82 {
+	if n := len(points(p, func(n *PaperNetwork) []float64 { return n.TimeMS })); n != 82 {
 		t.Errorf("got %d time points, want 82", n)
 	}
-	power := values(p.PowerPoints())
+	power := points(p, func(n *PaperNetwork) []float64 { return n.PowerW })
 	if n := len(power); n != 82 {
 		t.Errorf("got %d power points, want 82", n)
 	}
@@ -49,7 +50,7 @@ func TestPaperFindings(t *testing.T) {
 	if math.Abs(mean-11.82) > 0.005 || math.Abs(sd-0.707) > 0.0005 {
 		t.Errorf("power: got mean %.4f W, sd %.4f W; want 11.82 and 0.707", mean, sd)
 	}
-	if n := len(p.MemoryPoints()); n != 11*7-5*2-1 {
+	if n := len(points(p, func(n *PaperNetwork) []float64 { return n.MemoryMB })); n != 11*7-5*2-1 {
 		t.Errorf("got %d memory points, want %d", n, 11*7-5*2-1)
 	}
 

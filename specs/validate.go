@@ -211,11 +211,8 @@ func (f *Fit) validate(d *Device, r *report, path string) {
 	f.Score.validate(r, join(path, "score"))
 	for _, name := range sortedKeys(f.Groups) {
 		g, gpath := f.Groups[name], join(join(path, "groups"), name)
-		if len(g.Terms)+len(g.Lists)+len(g.Tables) == 0 {
-			r.at(gpath, "want terms, lists or tables")
-		}
-		for _, key := range sortedKeys(g.Tables) {
-			g.Tables[key].validate(r, join(join(gpath, "tables"), key))
+		if len(g.Terms)+len(g.Lists) == 0 {
+			r.at(gpath, "want terms or lists")
 		}
 		for _, key := range sortedKeys(g.Domain) {
 			g.Domain[key].validate(r, join(join(gpath, "domain"), key))
@@ -237,17 +234,6 @@ func (f *Fit) validate(d *Device, r *report, path string) {
 		}
 		if c.TemperatureC != nil {
 			c.TemperatureC.validate(r, path+".conditions.temperature_c")
-		}
-	}
-}
-
-func (t Table) validate(r *report, path string) {
-	if len(t.Columns) == 0 {
-		r.at(join(path, "columns"), "want at least one column")
-	}
-	for i, row := range t.Rows {
-		if len(row) != len(t.Columns) {
-			r.at(fmt.Sprintf("%s.rows[%d]", path, i), "want %d values, have %d", len(t.Columns), len(row))
 		}
 	}
 }

@@ -149,9 +149,6 @@ func (d Dim) Mod(o Dim) Dim {
 	return mod(d, o)
 }
 
-// DivExact returns d / o where the division leaves no remainder whatever the symbols are; ok is false otherwise.
-func (d Dim) DivExact(o Dim) (q Dim, ok bool) { return divExact(d, o) }
-
 // Min returns the smaller of a and b.
 func Min(a, b Dim) Dim {
 	if a.e == nil && b.e == nil {
@@ -172,7 +169,3 @@ func Max(a, b Dim) Dim {
 func (d Dim) Equal(o Dim) bool {
 	return d.c == o.c && (d.e == o.e || equalExpr(d.e, o.e))
 }
-
-// Compare orders Dims for sorting: as the terms of a sum are printed, so that constants come last, in ascending order.
-// It is not a comparison of values, for which see LessEq.
-func Compare(a, b Dim) int { return compare(a, b) }

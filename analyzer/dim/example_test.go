@@ -33,18 +33,6 @@ func ExampleDim_Equal() {
 	// Output: a^2 + 2*a*b + b^2 true
 }
 
-// A Reshape to [batch, -1] divides the number of elements by the known extents.
-func ExampleDim_DivExact() {
-	batch, seq := dim.Symbol("batch"), dim.Symbol("seq")
-	elements := dim.Prod(batch, seq, dim.Const(12), dim.Const(64))
-	fmt.Println(elements.DivExact(batch))
-	_, ok := elements.DivExact(dim.Const(5))
-	fmt.Println(ok)
-	// Output:
-	// 768*seq true
-	// false
-}
-
 // Extrema of provably ordered arguments disappear, because a symbol is at least 1.
 func ExampleMax() {
 	seq := dim.Symbol("seq")

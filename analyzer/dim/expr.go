@@ -184,7 +184,8 @@ func compareAtom(a, b *atom) int {
 	return slices.CompareFunc(a.args, b.args, compare)
 }
 
-// compare orders formulas term by term, the constant being the last term.
+// compare orders formulas as the terms of a sum are printed: term by term, the constant being the last. It is not a
+// comparison of values, for which see LessEq.
 func compare(a, b Dim) int {
 	switch {
 	case a.e == nil && b.e == nil:

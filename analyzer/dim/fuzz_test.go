@@ -5,7 +5,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/onnxcost/onnxcost/analyzer/bound"
+	"github.com/onnxcost/onnxcost/internal/bound"
 )
 
 // FuzzDim parses any text. What it accepts has a text that reads back as the same Dim, and keeps its value under
@@ -76,7 +76,7 @@ func exerciseDim(t *testing.T, s string, a, b, c int64) {
 			return
 		}
 	}
-	if got, err := d.Subst(by).Eval(env); err == nil && got != v {
-		t.Fatalf("%q = %d, but %v at %v is %d", text, v, d.Subst(by), env, got)
+	if got, err := subst(d, by).Eval(env); err == nil && got != v {
+		t.Fatalf("%q = %d, but %v at %v is %d", text, v, subst(d, by), env, got)
 	}
 }

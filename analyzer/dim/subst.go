@@ -19,18 +19,6 @@ func (d Dim) Bind(env Env) Dim {
 	})
 }
 
-// Subst replaces the symbols that m has, all at once: {"a": b, "b": a} exchanges two symbols. The replacements should be
-// positive as symbols are.
-func (d Dim) Subst(m map[string]Dim) Dim {
-	if d.e == nil || d.failed() || len(m) == 0 {
-		return d
-	}
-	return rebuild(d, func(name string) (Dim, bool) {
-		v, ok := m[name]
-		return v, ok
-	})
-}
-
 // rebuild replaces symbols, also those inside atoms.
 func rebuild(d Dim, lookup func(name string) (Dim, bool)) Dim {
 	done := map[*atom]replacement{} // the products of a total share few atoms
@@ -109,11 +97,6 @@ func (d Dim) Symbols() []string {
 	})
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// DependsOn reports whether the symbol occurs in d.
-func (d Dim) DependsOn(sym string) bool {
-	return !d.atoms(func(a *atom) bool { return a.kind != symbol || a.name != sym })
 }
 
 // atoms calls visit for all atoms in d until it returns false, and reports whether it never did.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/onnxcost/onnxcost/analyzer/bound"
+	"github.com/onnxcost/onnxcost/internal/bound"
 )
 
 // small returns models that together use every construct of the format.

@@ -23,7 +23,7 @@ func sdpa(c *Call) (a attention, known bool, err error) {
 		return a, false, err
 	}
 	if _, err := sameDim(q.size, k.size); err != nil {
-		return a, false, c.Errorf("head size of input 1 is %v, want %v as input 0", k.size, q.size)
+		return a, false, c.errorf("head size of input 1 is %v, want %v as input 0", k.size, q.size)
 	}
 	if err := checkGroups(q.heads, k.heads); err != nil {
 		return a, false, err
@@ -53,7 +53,7 @@ func (c *Call) optionalRank(i, rank int) (s Shape, ok bool, err error) {
 	if !c.Has(i) {
 		return nil, false, nil
 	}
-	return c.WantRank(i, rank, rank)
+	return c.wantRank(i, rank, rank)
 }
 
 // attentionShape types Y like Q with the head size of V, the joined keys and values, and the scores.
@@ -87,7 +87,7 @@ func attentionWork(c *Call) Work {
 // flexShape is FlexAttention: rank-4 operands, graphs that change scores and probabilities.
 func flexShape(c *Call) error {
 	for i := range 3 {
-		if _, _, err := c.WantRank(i, 4, 4); err != nil {
+		if _, _, err := c.wantRank(i, 4, 4); err != nil {
 			return err
 		}
 	}
@@ -130,7 +130,7 @@ func runModifier(c *Call, name string, a attention) error {
 	case 5:
 		in[0].DType = c.typeOf(0)
 	default:
-		return c.Errorf("attribute %s is a graph with %d inputs, want 1, 4 or 5", name, len(in))
+		return c.errorf("attribute %s is a graph with %d inputs, want 1, 4 or 5", name, len(in))
 	}
 	body, err := c.Engine.Infer(g, in)
 	if err != nil {
@@ -154,11 +154,11 @@ func flexWork(c *Call) Work {
 
 // rotaryShape keeps the input and checks the attribute that names the rotated part of each head.
 func rotaryShape(c *Call) error {
-	if _, _, err := c.WantRank(0, 3, 4); err != nil {
+	if _, _, err := c.wantRank(0, 3, 4); err != nil {
 		return err
 	}
 	if n := c.Int("rotary_embedding_dim", 0); n < 0 || n%2 != 0 {
-		return c.Errorf("attribute rotary_embedding_dim is %d, want an even number", n)
+		return c.errorf("attribute rotary_embedding_dim is %d, want an even number", n)
 	}
 	return sameShape(c)
 }
@@ -220,7 +220,7 @@ func rotaryTraffic(first int, ids int) func(*Call) (read, written dim.Dim) {
 // com.microsoft's operator also lets several key heads share a query head.
 func linearState(c *Call) (a attention, known bool, err error) {
 	for i := range 3 {
-		if _, _, err := c.WantRank(i, 3, 3); err != nil {
+		if _, _, err := c.wantRank(i, 3, 3); err != nil {
 			return a, false, err
 		}
 	}

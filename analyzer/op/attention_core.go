@@ -58,7 +58,7 @@ type packedHeads struct{ batch, heads, length, size dim.Dim }
 // heads4 reads input i as (batch, heads, length, size), or as (batch, length, heads·size) with the number of heads in
 // the named attribute. ok is false where its rank is not known.
 func heads4(c *Call, i int, attr string) (p packedHeads, ok bool, err error) {
-	s, known, err := c.WantRank(i, 3, 4)
+	s, known, err := c.wantRank(i, 3, 4)
 	if err != nil || !known {
 		return p, false, err
 	}

@@ -8,16 +8,16 @@ import (
 
 // bitCastShape reads the same bytes as another type of the same width.
 func bitCastShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
 	dt := onnx.DType(c.Int("to", 0))
 	if !dt.Known() {
-		return c.Errorf("attribute to is %d, want an element type", c.Int("to", 0))
+		return c.errorf("attribute to is %d, want an element type", c.Int("to", 0))
 	}
 	if x.DType.Known() && x.DType.Bits() != dt.Bits() {
-		return c.Errorf("%v has %d bits, want the %d of %v", x.DType, x.DType.Bits(), dt.Bits(), dt)
+		return c.errorf("%v has %d bits, want the %d of %v", x.DType, x.DType.Bits(), dt.Bits(), dt)
 	}
 	c.setOut(0, dt, x.Shape, x.Ranked)
 	return nil

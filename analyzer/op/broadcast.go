@@ -7,10 +7,10 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 )
 
-// Broadcast is the shape of an element-wise result under ONNX's multidirectional broadcasting (the standard's
+// broadcast is the shape of an element-wise result under ONNX's multidirectional broadcasting (the standard's
 // Broadcasting.md). Where two symbolic extents differ the result is their maximum, which is exact whenever the model
 // is valid: then one of them is 1 or they are equal.
-func Broadcast(shapes ...Shape) (Shape, error) {
+func broadcast(shapes ...Shape) (Shape, error) {
 	rank := 0
 	for _, s := range shapes {
 		rank = max(rank, len(s))
@@ -81,7 +81,7 @@ func broadcastInputs(c *Call, idx ...int) (s Shape, known bool, err error) {
 	if len(shapes) == 2 && shapes[0].Equal(shapes[1]) {
 		return shapes[0], true, nil
 	}
-	s, err = Broadcast(shapes...)
+	s, err = broadcast(shapes...)
 	return s, err == nil, err
 }
 
@@ -99,7 +99,7 @@ func (c *Call) setOut(i int, dt onnx.DType, s Shape, known bool) {
 
 // sameShape gives the first output the type of the first input.
 func sameShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func sameShape(c *Call) error {
 // sameShapeAs gives the first output the shape of the first input and a fixed element type.
 func sameShapeAs(dt onnx.DType) func(*Call) error {
 	return func(c *Call) error {
-		x, err := c.Want(0)
+		x, err := c.want(0)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func broadcastShape(c *Call) error { return broadcastTyped(c, 0) }
 
 // broadcastTyped broadcasts all inputs to the element type of input i.
 func broadcastTyped(c *Call, i int) error {
-	x, err := c.Want(i)
+	x, err := c.want(i)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func foldable(c *Call) (in [][]Num, n int64, ok bool) {
 		}
 	}
 	n, ok = out.Shape.Elements().Value()
-	if !ok || n > MaxElems {
+	if !ok || n > maxElems {
 		return nil, 0, false
 	}
 	in = make([][]Num, len(c.In))

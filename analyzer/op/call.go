@@ -41,8 +41,8 @@ type Call struct {
 	Engine Engine
 }
 
-// Errorf makes the error of a node; the analyzer adds which node it is.
-func (c *Call) Errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
+// errorf makes the error of a node; the analyzer adds which node it is.
+func (c *Call) errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
 // Input returns input i or nil where it is absent; a rule writes -1 for an input that its operator does not have.
 func (c *Call) Input(i int) *Value {
@@ -55,18 +55,18 @@ func (c *Call) Input(i int) *Value {
 // Has reports whether input i is present.
 func (c *Call) Has(i int) bool { return c.Input(i) != nil }
 
-// Want returns input i or an error where it is absent.
-func (c *Call) Want(i int) (*Value, error) {
+// want returns input i or an error where it is absent.
+func (c *Call) want(i int) (*Value, error) {
 	if v := c.Input(i); v != nil {
 		return v, nil
 	}
 	return nil, fmt.Errorf("input %d is absent, want one", i)
 }
 
-// WantRank returns the shape of input i. known is false where its rank is not known; a known rank outside
+// wantRank returns the shape of input i. known is false where its rank is not known; a known rank outside
 // [lo, hi] is an error (hi < 0: no upper bound).
-func (c *Call) WantRank(i, lo, hi int) (s Shape, known bool, err error) {
-	v, err := c.Want(i)
+func (c *Call) wantRank(i, lo, hi int) (s Shape, known bool, err error) {
+	v, err := c.want(i)
 	if err != nil || !v.Ranked {
 		return nil, false, err
 	}
@@ -85,14 +85,14 @@ func (c *Call) WantRank(i, lo, hi int) (s Shape, known bool, err error) {
 // HasOut reports whether output i is asked for.
 func (c *Call) HasOut(i int) bool { return i < len(c.Node.Outputs) && c.Node.Outputs[i] != "" }
 
-// Fresh is Engine.Fresh.
-func (c *Call) Fresh(hint string, upper dim.Dim) dim.Dim { return c.Engine.Fresh(hint, upper) }
+// fresh is Engine.Fresh.
+func (c *Call) fresh(hint string, upper dim.Dim) dim.Dim { return c.Engine.Fresh(hint, upper) }
 
-// FreshShape is a shape of the given rank with unknown extents.
-func (c *Call) FreshShape(hint string, rank int) Shape {
+// freshShape is a shape of the given rank with unknown extents.
+func (c *Call) freshShape(hint string, rank int) Shape {
 	s := make(Shape, rank)
 	for i := range s {
-		s[i] = c.Fresh(fmt.Sprintf("%s_%d", hint, i), dim.Dim{})
+		s[i] = c.fresh(fmt.Sprintf("%s_%d", hint, i), dim.Dim{})
 	}
 	return s
 }

@@ -6,7 +6,7 @@ import "github.com/onnxcost/onnxcost/analyzer/onnx"
 
 // castShape is Cast: attribute to is the element type.
 func castShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -15,7 +15,7 @@ func castShape(c *Call) error {
 		dt = legacyDTypes[a.S]
 	}
 	if !dt.Known() {
-		return c.Errorf("attribute to is %d, want an element type", c.Int("to", 0))
+		return c.errorf("attribute to is %d, want an element type", c.Int("to", 0))
 	}
 	c.setOut(0, dt, x.Shape, x.Ranked)
 	return nil
@@ -27,11 +27,11 @@ var legacyDTypes = map[string]onnx.DType{"FLOAT": onnx.Float32, "UINT8": onnx.Ui
 	"COMPLEX64": onnx.Complex64, "COMPLEX128": onnx.Complex128}
 
 func castLikeShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
-	like, err := c.Want(1)
+	like, err := c.want(1)
 	if err != nil {
 		return err
 	}

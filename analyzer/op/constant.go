@@ -17,12 +17,12 @@ func constantShape(c *Call) error {
 		switch a.Name {
 		case "value":
 			if a.T == nil {
-				return c.Errorf("attribute value is %d, want a tensor", a.Type)
+				return c.errorf("attribute value is %d, want a tensor", a.Type)
 			}
 			return out.setStored(a.T)
 		case "sparse_value":
 			if a.SparseTensor == nil || a.SparseTensor.Values == nil {
-				return c.Errorf("attribute sparse_value holds no values")
+				return c.errorf("attribute sparse_value holds no values")
 			}
 			out.SetTensor(a.SparseTensor.Values.DType, Consts(a.SparseTensor.Dims...))
 			return nil
@@ -56,7 +56,7 @@ func constantShape(c *Call) error {
 			return nil
 		}
 	}
-	return c.Errorf("no value attribute")
+	return c.errorf("no value attribute")
 }
 
 // setStored makes v the stored tensor t.
@@ -96,7 +96,7 @@ func constantOfShapeShape(c *Call) error {
 		return nil // weights, not shape arithmetic
 	}
 	n, ok := s.Elements().Value()
-	if !ok || n > MaxElems {
+	if !ok || n > maxElems {
 		return nil
 	}
 	fill := Float(0)
@@ -119,7 +119,7 @@ func constantOfShapeShape(c *Call) error {
 func rangeShape(c *Call) error {
 	var n [3]Num
 	for i := range n {
-		v, err := c.Want(i)
+		v, err := c.want(i)
 		if err != nil {
 			return err
 		}
@@ -130,7 +130,7 @@ func rangeShape(c *Call) error {
 	out := c.Out[0]
 	out.SetTensor(c.In[0].DType, Shape{rangeCount(c, n)})
 	count, ok := out.Shape[0].Value()
-	if !ok || count > MaxElems || !n[0].Known() || !n[2].Known() {
+	if !ok || count > maxElems || !n[0].Known() || !n[2].Known() {
 		return nil
 	}
 	nums := make([]Num, count)
@@ -158,7 +158,7 @@ func rangeCount(c *Call, n [3]Num) dim.Dim {
 	limit, ok2 := n[1].Dim()
 	delta, ok3 := n[2].Int64()
 	if !ok1 || !ok2 || !ok3 || delta == 0 {
-		return c.Fresh("range", dim.Dim{})
+		return c.fresh("range", dim.Dim{})
 	}
 	k := limit.Sub(start)
 	if delta < 0 {
@@ -169,7 +169,7 @@ func rangeCount(c *Call, n [3]Num) dim.Dim {
 }
 
 func eyeLikeShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}

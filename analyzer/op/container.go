@@ -21,12 +21,12 @@ func (v *Value) take(o *Value) {
 
 // wantSequence returns input i, which must not be known to be something else.
 func (c *Call) wantSequence(i int) (*Value, error) {
-	v, err := c.Want(i)
+	v, err := c.want(i)
 	if err != nil {
 		return nil, err
 	}
 	if v.Kind != onnx.KindSequence && v.Kind != onnx.KindUnknown {
-		return nil, c.Errorf("input %d is %v, want a sequence", i, v)
+		return nil, c.errorf("input %d is %v, want a sequence", i, v)
 	}
 	return v, nil
 }
@@ -47,7 +47,7 @@ func joined(a, b *Value) *Value {
 	case b == nil || b.Kind == onnx.KindUnknown:
 		return a
 	}
-	return Common([]*Value{a, b})
+	return common([]*Value{a, b})
 }
 
 func sequenceEmptyShape(c *Call) error {
@@ -59,12 +59,12 @@ func sequenceEmptyShape(c *Call) error {
 
 func sequenceConstructShape(c *Call) error {
 	for i := range c.In {
-		if _, err := c.Want(i); err != nil {
+		if _, err := c.want(i); err != nil {
 			return err
 		}
 	}
 	if len(c.In) == 0 {
-		return c.Errorf("no inputs, want at least one")
+		return c.errorf("no inputs, want at least one")
 	}
 	c.Out[0].SetItems(onnx.KindSequence, slices.Clone(c.In))
 	return nil
@@ -87,7 +87,7 @@ func sequenceIndex(c *Call, i int, n, def, last int64) (at int64, ok bool, err e
 		p += n
 	}
 	if p < 0 || p > last {
-		return 0, false, c.Errorf("position %d is outside a sequence of %d", at, n)
+		return 0, false, c.errorf("position %d is outside a sequence of %d", at, n)
 	}
 	return p, true, nil
 }
@@ -97,7 +97,7 @@ func sequenceInsertShape(c *Call) error {
 	if err != nil {
 		return err
 	}
-	x, err := c.Want(1)
+	x, err := c.want(1)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func sequenceInsertShape(c *Call) error {
 		return err
 	}
 	if !known { // all items look alike, or the order is open
-		if e := Common(append(slices.Clip(seq.Items), x)); e.Kind != onnx.KindTensor || !e.Ranked {
+		if e := common(append(slices.Clip(seq.Items), x)); e.Kind != onnx.KindTensor || !e.Ranked {
 			c.Out[0].SetSequence(e)
 			return nil
 		}
@@ -139,14 +139,14 @@ func sequenceEraseShape(c *Call) error {
 	}
 	n := int64(len(seq.Items))
 	if n == 0 {
-		return c.Errorf("the sequence is empty")
+		return c.errorf("the sequence is empty")
 	}
 	at, known, err := sequenceIndex(c, 1, n, n-1, n-1)
 	if err != nil {
 		return err
 	}
 	if !known {
-		c.Out[0].SetSequence(Common(seq.Items))
+		c.Out[0].SetSequence(common(seq.Items))
 		return nil
 	}
 	c.Out[0].setItems(slices.Delete(slices.Clone(seq.Items), int(at), int(at)+1), seq.Elem)
@@ -158,7 +158,7 @@ func sequenceAtShape(c *Call) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.Want(1); err != nil {
+	if _, err := c.want(1); err != nil {
 		return err
 	}
 	if seq.HasItems {
@@ -192,7 +192,7 @@ func sequenceLengthShape(c *Call) error {
 
 // splitToSequenceShape cuts input 0 along axis: into single places, chunks of a given size, or parts of given sizes.
 func splitToSequenceShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -224,7 +224,7 @@ func splitToSequenceShape(c *Call) error {
 	if !known {
 		d := dim.Const(1)
 		if c.Has(1) {
-			d = c.Fresh("part", x.Shape[a])
+			d = c.fresh("part", x.Shape[a])
 		}
 		c.Out[0].SetSequence(part(d))
 		return nil
@@ -250,15 +250,15 @@ func sequenceParts(c *Call, total dim.Dim) (parts []dim.Dim, known bool, err err
 		case !split.Ranked || nums == nil:
 			return nil, false, nil
 		case len(split.Shape) > 1 || len(split.Shape) == 0 && len(nums) != 1:
-			return nil, false, c.Errorf("split is %v, want a scalar or a vector", split)
+			return nil, false, c.errorf("split is %v, want a scalar or a vector", split)
 		case len(split.Shape) == 1:
 			for _, n := range nums {
 				d, ok := n.Dim()
 				if v, isConst := d.Value(); ok && isConst && v < 0 {
-					return nil, false, c.Errorf("a part of %d, want at least 0", v)
+					return nil, false, c.errorf("a part of %d, want at least 0", v)
 				}
 				if !ok {
-					d = c.Fresh("part", total)
+					d = c.fresh("part", total)
 				}
 				parts = append(parts, d)
 			}
@@ -273,7 +273,7 @@ func sequenceParts(c *Call, total dim.Dim) (parts []dim.Dim, known bool, err err
 	n, ok1 := total.Value()
 	k, ok2 := size.Value()
 	if ok2 && k < 1 {
-		return nil, false, c.Errorf("parts of %d, want at least 1", k)
+		return nil, false, c.errorf("parts of %d, want at least 1", k)
 	}
 	if !ok1 || !ok2 || n/k > maxItems {
 		return nil, false, nil
@@ -321,7 +321,7 @@ func concatFromSequenceShape(c *Call) error {
 	stack := c.Int("new_axis", 0) != 0
 	elem := seq.Elem
 	if seq.HasItems {
-		elem = Common(seq.Items)
+		elem = common(seq.Items)
 	}
 	dt := onnx.Undefined
 	if elem != nil {
@@ -357,12 +357,12 @@ func concatFromSequenceShape(c *Call) error {
 			if k == a {
 				s[k] = s[k].Add(part[k])
 			} else if s[k], err = sameDim(s[k], part[k]); err != nil {
-				return c.Errorf("item %d: axis %d: %w", i, k, err)
+				return c.errorf("item %d: axis %d: %w", i, k, err)
 			}
 		}
 	}
 	if !seq.HasItems {
-		s[a] = c.Fresh("concat", dim.Dim{})
+		s[a] = c.fresh("concat", dim.Dim{})
 	}
 	c.Out[0].SetTensor(dt, s)
 	return nil
@@ -398,7 +398,7 @@ func optionalShape(c *Call) error {
 	}
 	a := c.Node.Attr("type")
 	if a == nil || a.TP == nil {
-		return c.Errorf("neither input nor attribute type, want one")
+		return c.errorf("neither input nor attribute type, want one")
 	}
 	out.SetItems(onnx.KindOptional, nil)
 	out.Elem = typeValue(a.TP)
@@ -428,7 +428,7 @@ func typeValue(t *onnx.Type) *Value {
 
 // optionalGetShape unwraps an optional; since opset 18 anything else passes through.
 func optionalGetShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -438,7 +438,7 @@ func optionalGetShape(c *Call) error {
 	case x.HasItems && len(x.Items) == 1:
 		c.Out[0].take(x.Items[0])
 	case x.HasItems:
-		return c.Errorf("the optional is empty")
+		return c.errorf("the optional is empty")
 	case x.Elem != nil:
 		c.Out[0].SetType(x.Elem)
 	}
@@ -451,11 +451,11 @@ func optionalHasShape(c *Call) error {
 	x := c.Input(0)
 	switch {
 	case x == nil:
-		out.Data = &Data{Nums: []Num{BoolOf(false)}}
+		out.Data = &Data{Nums: []Num{boolOf(false)}}
 	case x.Kind != onnx.KindOptional && x.Kind != onnx.KindUnknown:
-		out.Data = &Data{Nums: []Num{BoolOf(true)}}
+		out.Data = &Data{Nums: []Num{boolOf(true)}}
 	case x.HasItems:
-		out.Data = &Data{Nums: []Num{BoolOf(len(x.Items) > 0)}}
+		out.Data = &Data{Nums: []Num{boolOf(len(x.Items) > 0)}}
 	}
 	return nil
 }

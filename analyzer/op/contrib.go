@@ -20,7 +20,7 @@ func inDomain(r Rule) Rule {
 
 // expandDimsShape inserts one axis at the scalar input 1.
 func expandDimsShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func expandDimsShape(c *Call) error {
 	}
 	at, isInt := n.Int64()
 	if !ok || !isInt {
-		c.Out[0].SetTensor(x.DType, c.FreshShape("expand", len(x.Shape)+1))
+		c.Out[0].SetTensor(x.DType, c.freshShape("expand", len(x.Shape)+1))
 		return nil
 	}
 	a, err := axis(at, len(x.Shape)+1)
@@ -58,14 +58,14 @@ func contribRangeShape(c *Call) error {
 
 // contribUniqueShape is Unique of a vector: values, inverse, counts.
 func contribUniqueShape(c *Call) error {
-	s, known, err := c.WantRank(0, 1, 1)
+	s, known, err := c.wantRank(0, 1, 1)
 	if err != nil {
 		return err
 	}
 	if !known {
-		s = c.FreshShape("flat", 1)
+		s = c.freshShape("flat", 1)
 	}
-	count := c.Fresh("unique", s[0])
+	count := c.fresh("unique", s[0])
 	if nums, _, ok := c.In[0].scan(); ok {
 		seen, all := map[float64]bool{}, true
 		for _, n := range nums {
@@ -85,26 +85,26 @@ func contribUniqueShape(c *Call) error {
 
 // cropAndResizeShape: rois [R, 4] of X [N, C, H, W] at crop_size → [R, C, height, width].
 func cropAndResizeShape(c *Call) error {
-	s, known, err := c.WantRank(0, 4, 4)
+	s, known, err := c.wantRank(0, 4, 4)
 	if err != nil {
 		return err
 	}
 	if !known {
-		s = c.FreshShape("nchw", 4)
+		s = c.freshShape("nchw", 4)
 	}
-	rois, known, err := c.WantRank(1, 2, 2)
+	rois, known, err := c.wantRank(1, 2, 2)
 	if err != nil {
 		return err
 	}
 	if !known {
-		rois = c.FreshShape("rois", 2)
+		rois = c.freshShape("rois", 2)
 	}
 	size, known, err := c.targetShape(3, "crop")
 	if err != nil {
 		return err
 	}
 	if !known || len(size) != 2 {
-		size = c.FreshShape("crop", 2)
+		size = c.freshShape("crop", 2)
 	}
 	c.Out[0].SetTensor(c.In[0].DType, append(Shape{rois[0], s[1]}, size...))
 	return nil
@@ -119,19 +119,19 @@ func cropAndResizeWork(c *Call) Work {
 
 // cdistShape: A [M, K], B [N, K] → [M, N].
 func cdistShape(c *Call) error {
-	a, known, err := c.WantRank(0, 2, 2)
+	a, known, err := c.wantRank(0, 2, 2)
 	if err != nil {
 		return err
 	}
 	if !known {
-		a = c.FreshShape("cdist_a", 2)
+		a = c.freshShape("cdist_a", 2)
 	}
-	b, known, err := c.WantRank(1, 2, 2)
+	b, known, err := c.wantRank(1, 2, 2)
 	if err != nil {
 		return err
 	}
 	if !known {
-		b = c.FreshShape("cdist_b", 2)
+		b = c.freshShape("cdist_b", 2)
 	}
 	c.Out[0].SetTensor(c.In[0].DType, Shape{a[0], b[0]})
 	return nil
@@ -151,7 +151,7 @@ func cdistWork(c *Call) Work {
 
 // rfftShape: [..., n] → [..., floor(n/2)+1, 2]; irfft the other way, for an even n.
 func rfftShape(c *Call) error {
-	s, known, err := c.WantRank(0, 1, -1)
+	s, known, err := c.wantRank(0, 1, -1)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func rfftShape(c *Call) error {
 }
 
 func irfftShape(c *Call) error {
-	s, known, err := c.WantRank(0, 2, -1)
+	s, known, err := c.wantRank(0, 2, -1)
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func rfftWork(real func(*Call) *Value) func(*Call) Work {
 
 // unfoldShape is UnfoldTensor: windows of size along dim become a last axis.
 func unfoldShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func unfoldShape(c *Call) error {
 	}
 	size, step := c.Int("size", 1), c.Int("step", 1)
 	if size < 1 || step < 1 {
-		return c.Errorf("windows of %d every %d, want at least 1", size, step)
+		return c.errorf("windows of %d every %d, want at least 1", size, step)
 	}
 	s := append(Shape{}, x.Shape...)
 	s[a] = s[a].AddInt(-size).FloorDiv(dim.Const(step)).AddInt(1)
@@ -241,11 +241,11 @@ func reduceSumIntegerShape(c *Call) error {
 
 // torchEmbeddingShape: rows of the weight [V, D] at the indices.
 func torchEmbeddingShape(c *Call) error {
-	w, known, err := c.WantRank(0, 2, 2)
+	w, known, err := c.wantRank(0, 2, 2)
 	if err != nil {
 		return err
 	}
-	idx, err := c.Want(1)
+	idx, err := c.want(1)
 	if err != nil {
 		return err
 	}
@@ -260,15 +260,15 @@ func torchEmbeddingShape(c *Call) error {
 // gatherBlockQuantizedShape is Gather from a weight of bits-wide integers, dequantised with a scale per block. Several
 // values may be packed in a byte of the last axis.
 func gatherBlockQuantizedShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
-	idx, err := c.Want(1)
+	idx, err := c.want(1)
 	if err != nil {
 		return err
 	}
-	scale, err := c.Want(2)
+	scale, err := c.want(2)
 	if err != nil {
 		return err
 	}
@@ -329,13 +329,13 @@ func bifurcationShape(c *Call) error {
 			upper = upper.Add(v.Shape[0])
 		}
 	}
-	c.setOut(0, onnx.Int64, Shape{c.Fresh("tokens", upper)}, true)
+	c.setOut(0, onnx.Int64, Shape{c.fresh("tokens", upper)}, true)
 	c.setOut(1, onnx.Int64, Shape{}, true)
 	return nil
 }
 
 func isAllFiniteShape(c *Call) error {
-	if _, err := c.Want(0); err != nil {
+	if _, err := c.want(0); err != nil {
 		return err
 	}
 	c.Out[0].SetTensor(onnx.Bool, Shape{})
@@ -357,7 +357,7 @@ func perAllInputs(vector int64) func(*Call) Work {
 
 // murmurShape hashes to uint32, or int32 without attribute positive.
 func murmurShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -371,7 +371,7 @@ func murmurShape(c *Call) error {
 
 // timeWarpingShape is DynamicTimeWarping of costs [1, M, N] or [M, N]: a path of two rows, at most M+N-1 long.
 func timeWarpingShape(c *Call) error {
-	s, known, err := c.WantRank(0, 2, 3)
+	s, known, err := c.wantRank(0, 2, 3)
 	if err != nil {
 		return err
 	}
@@ -379,13 +379,13 @@ func timeWarpingShape(c *Call) error {
 	if known {
 		upper = s[len(s)-2].Add(s[len(s)-1]).AddInt(-1)
 	}
-	c.Out[0].SetTensor(onnx.Int32, Shape{dim.Const(2), c.Fresh("path", upper)})
+	c.Out[0].SetTensor(onnx.Int32, Shape{dim.Const(2), c.fresh("path", upper)})
 	return nil
 }
 
 // scoresShape gives the output the type of input 1, the scores.
 func scoresShape(c *Call) error {
-	v, err := c.Want(1)
+	v, err := c.want(1)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 // ifShape runs the branch that a known condition picks. Otherwise the costlier branch counts, the other is recorded
 // beside it, and the outputs have the type that both branches share.
 func ifShape(c *Call) error {
-	if _, err := c.Want(0); err != nil {
+	if _, err := c.want(0); err != nil {
 		return err
 	}
 	if n, ok := scalar(c.In[0]); ok {
@@ -73,7 +73,7 @@ func inferBranch(c *Call, name string) (*Body, error) {
 		return nil, err
 	}
 	if len(b.Outputs) != len(c.Out) {
-		return nil, c.Errorf("%s has %d outputs, want %d", name, len(b.Outputs), len(c.Out))
+		return nil, c.errorf("%s has %d outputs, want %d", name, len(b.Outputs), len(c.Out))
 	}
 	return b, nil
 }
@@ -132,7 +132,7 @@ func (c *Call) join(hint string, a, b *Value) *Value {
 		v.Shape = append(Shape{}, a.Shape...)
 		for i, d := range a.Shape {
 			if !d.Equal(b.Shape[i]) {
-				v.Shape[i] = c.Fresh(fmt.Sprintf("%s_%d", hint, i), dim.Max(d, b.Shape[i]))
+				v.Shape[i] = c.fresh(fmt.Sprintf("%s_%d", hint, i), dim.Max(d, b.Shape[i]))
 			}
 		}
 	default:

@@ -53,30 +53,41 @@ type filter struct {
 }
 
 // filter reads weights of the form (Cout, Cin/groups, kernel…). rank is that of the input, -1 where unknown.
-func (v convolution) filter(c *Call, rank int) (f filter, err error) {
-	w, err := c.Want(v.w)
-	if err != nil {
+func (v convolution) filter(c *Call, rank int) (filter, error) {
+	f, s, err := readFilter(c, v.w, rank)
+	if err != nil || !f.known {
 		return f, err
 	}
+	f.cout, f.cin = s[0], s[1]
+	if n, ok := f.cout.Value(); ok && !v.padded && n%f.groups != 0 {
+		return f, c.errorf("input %d has %d output channels, want a multiple of the group count %d", v.w, n, f.groups)
+	}
+	return f, nil
+}
+
+// readFilter reads the groups and the kernel of a convolution with weights in input i. It returns their shape, which says
+// the channels where it is known. rank is that of the data, -1 where unknown.
+func readFilter(c *Call, i, rank int) (f filter, weights Shape, err error) {
+	w, err := c.want(i)
+	if err != nil {
+		return f, nil, err
+	}
 	if f.groups, err = groups(c); err != nil {
-		return f, err
+		return f, nil, err
 	}
 	attr := c.Ints("kernel_shape")
 	if !w.Ranked {
 		f.kernel = Consts(attr...)
-		return f, nil
+		return f, nil, nil
 	}
 	switch {
 	case rank >= 0 && len(w.Shape) != rank:
-		return f, c.Errorf("input %d has rank %d, want %d", v.w, len(w.Shape), rank)
+		return f, nil, c.errorf("input %d has rank %d, want %d", i, len(w.Shape), rank)
 	case len(w.Shape) < 3:
-		return f, c.Errorf("input %d has rank %d, want at least 3", v.w, len(w.Shape))
+		return f, nil, c.errorf("input %d has rank %d, want at least 3", i, len(w.Shape))
 	}
-	f.cout, f.cin, f.kernel, f.known = w.Shape[0], w.Shape[1], w.Shape[2:], true
-	if n, ok := f.cout.Value(); ok && !v.padded && n%f.groups != 0 {
-		return f, c.Errorf("input %d has %d output channels, want a multiple of the group count %d", v.w, n, f.groups)
-	}
-	return f, checkKernelShape(attr, f.kernel, v.w)
+	f.kernel, f.known = w.Shape[2:], true
+	return f, w.Shape, checkKernelShape(attr, f.kernel, i)
 }
 
 // groups reads the attribute group.
@@ -106,14 +117,14 @@ func checkKernelShape(attr []int64, kernel []dim.Dim, i int) error {
 
 // shape infers the output shape; known is false where not even the rank is known.
 func (v convolution) shape(c *Call) (out Shape, known bool, err error) {
-	x, err := c.Want(v.x)
+	x, err := c.want(v.x)
 	if err != nil {
 		return nil, false, err
 	}
 	rank := -1
 	if x.Ranked {
 		if rank = len(x.Shape); rank < 3 {
-			return nil, false, c.Errorf("input %d has rank %d, want at least 3", v.x, rank)
+			return nil, false, c.errorf("input %d has rank %d, want at least 3", v.x, rank)
 		}
 	}
 	f, err := v.filter(c, rank)
@@ -124,16 +135,16 @@ func (v convolution) shape(c *Call) (out Shape, known bool, err error) {
 		if !f.known {
 			return nil, false, nil
 		}
-		return v.join(c.Fresh("batch", dim.Dim{}), f.cout, c.FreshShape("spatial", len(f.kernel))), true, nil
+		return v.join(c.fresh("batch", dim.Dim{}), f.cout, c.freshShape("spatial", len(f.kernel))), true, nil
 	}
 	if !f.known {
-		f.cout = c.Fresh("channels", dim.Dim{})
+		f.cout = c.fresh("channels", dim.Dim{})
 		if len(f.kernel) == 0 {
-			return v.join(x.Shape[0], f.cout, c.FreshShape("spatial", rank-2)), true, nil
+			return v.join(x.Shape[0], f.cout, c.freshShape("spatial", rank-2)), true, nil
 		}
 	}
 	if len(f.kernel) != rank-2 {
-		return nil, false, c.Errorf("attribute kernel_shape has %d entries, want %d", len(f.kernel), rank-2)
+		return nil, false, c.errorf("attribute kernel_shape has %d entries, want %d", len(f.kernel), rank-2)
 	}
 	if f.known && !v.padded {
 		if err := v.checkChannels(x, f); err != nil {
@@ -223,35 +234,21 @@ func convShape(c *Call) error {
 	return nil
 }
 
-// transposed is what the weights (Cin, Cout/groups, kernel…) of a ConvTranspose say.
-func transposed(c *Call, rank int) (f filter, err error) {
-	w, err := c.Want(1)
-	if err != nil {
+// transposed reads the weights (Cin, Cout/groups, kernel…) of a ConvTranspose.
+func transposed(c *Call, rank int) (filter, error) {
+	f, s, err := readFilter(c, 1, rank)
+	if err != nil || !f.known {
 		return f, err
 	}
-	if f.groups, err = groups(c); err != nil {
-		return f, err
-	}
-	attr := c.Ints("kernel_shape")
-	if !w.Ranked {
-		f.kernel = Consts(attr...)
-		return f, nil
-	}
-	switch {
-	case rank >= 0 && len(w.Shape) != rank:
-		return f, c.Errorf("input 1 has rank %d, want %d", len(w.Shape), rank)
-	case len(w.Shape) < 3:
-		return f, c.Errorf("input 1 has rank %d, want at least 3", len(w.Shape))
-	}
-	f.cin, f.cout, f.kernel, f.known = w.Shape[0], w.Shape[1].MulInt(f.groups), w.Shape[2:], true
+	f.cin, f.cout = s[0], s[1].MulInt(f.groups)
 	if n, ok := f.cin.Value(); ok && n%f.groups != 0 {
-		return f, c.Errorf("input 1 has %d input channels, want a multiple of the group count %d", n, f.groups)
+		return f, c.errorf("input 1 has %d input channels, want a multiple of the group count %d", n, f.groups)
 	}
-	return f, checkKernelShape(attr, f.kernel, 1)
+	return f, nil
 }
 
 func convTransposeShape(c *Call) error {
-	x, known, err := c.WantRank(0, 3, -1)
+	x, known, err := c.wantRank(0, 3, -1)
 	if err != nil {
 		return err
 	}
@@ -269,23 +266,23 @@ func convTransposeShape(c *Call) error {
 		c.Out[0].SetUnranked(dt)
 		return nil
 	case !known:
-		c.Out[0].SetTensor(dt, plainConv.join(c.Fresh("batch", dim.Dim{}), f.cout, c.FreshShape("spatial", len(f.kernel))))
+		c.Out[0].SetTensor(dt, plainConv.join(c.fresh("batch", dim.Dim{}), f.cout, c.freshShape("spatial", len(f.kernel))))
 		return nil
 	case !f.known:
-		f.cout = c.Fresh("channels", dim.Dim{})
+		f.cout = c.fresh("channels", dim.Dim{})
 	}
 	if f.known {
 		have, ok1 := x[1].Value()
 		want, ok2 := f.cin.Value()
 		if ok1 && ok2 && have != want {
-			return c.Errorf("input 0 has %d channels, want %d", have, want)
+			return c.errorf("input 0 has %d channels, want %d", have, want)
 		}
 	}
 	if len(f.kernel) != rank-2 {
 		if len(f.kernel) != 0 {
-			return c.Errorf("attribute kernel_shape has %d entries, want %d", len(f.kernel), rank-2)
+			return c.errorf("attribute kernel_shape has %d entries, want %d", len(f.kernel), rank-2)
 		}
-		c.Out[0].SetTensor(dt, plainConv.join(x[0], f.cout, c.FreshShape("spatial", rank-2)))
+		c.Out[0].SetTensor(dt, plainConv.join(x[0], f.cout, c.freshShape("spatial", rank-2)))
 		return nil
 	}
 	spatial, err := convTransposeExtents(c, x[2:], f.kernel)
@@ -309,11 +306,11 @@ func convTransposeExtents(c *Call, in Shape, kernel []dim.Dim) (Shape, error) {
 			want = want[2:]
 		}
 		if len(want) != n {
-			return nil, c.Errorf("attribute output_shape has %d entries, want %d", len(want), n)
+			return nil, c.errorf("attribute output_shape has %d entries, want %d", len(want), n)
 		}
 		for i, v := range want {
 			if v < 0 {
-				return nil, c.Errorf("attribute output_shape has %d at place %d, want at least 0", v, i)
+				return nil, c.errorf("attribute output_shape has %d at place %d, want at least 0", v, i)
 			}
 		}
 		return Consts(want...), nil

@@ -98,7 +98,7 @@ func deformConvShape(c *Call) error {
 		}
 		want := plainConv.join(s[0], places.MulInt(in.factor), s[2:])
 		if !mayEqual(v.Shape, want) {
-			return c.Errorf("input %d has shape %v, want %v", in.index, v.Shape, want)
+			return c.errorf("input %d has shape %v, want %v", in.index, v.Shape, want)
 		}
 	}
 	return nil
@@ -147,17 +147,17 @@ type causal struct {
 }
 
 func causalConv(c *Call) (g causal, known bool, err error) {
-	x, knownX, err := c.WantRank(0, 3, -1)
+	x, knownX, err := c.wantRank(0, 3, -1)
 	if err != nil {
 		return g, false, err
 	}
-	w, knownW, err := c.WantRank(1, 3, -1)
+	w, knownW, err := c.wantRank(1, 3, -1)
 	if err != nil || !knownX || !knownW {
 		return g, false, err
 	}
 	last := c.Int("channels_last", 0) != 0
 	if !last && len(w) != len(x) {
-		return g, false, c.Errorf("input 1 has rank %d, want %d", len(w), len(x))
+		return g, false, c.errorf("input 1 has rank %d, want %d", len(w), len(x))
 	}
 	g.kernel = w[2:]
 	keep := g.kernel[len(g.kernel)-1].AddInt(-1).MulInt(max(c.Int("dilation", 1), 1))
@@ -170,10 +170,10 @@ func causalConv(c *Call) (g causal, known bool, err error) {
 	}
 	g.state = stateWindow(c, g.state)
 	if _, err := sameDim(g.channels, w[0]); err != nil {
-		return g, false, c.Errorf("input 0 has %v channels, want %v", g.channels, w[0])
+		return g, false, c.errorf("input 0 has %v channels, want %v", g.channels, w[0])
 	}
 	if past := c.Input(3); past != nil && past.Ranked && !mayEqual(past.Shape, g.state) {
-		return g, false, c.Errorf("input 3 has shape %v, want %v", past.Shape, g.state)
+		return g, false, c.errorf("input 3 has shape %v, want %v", past.Shape, g.state)
 	}
 	return g, true, checkVector(c, 2, g.channels)
 }

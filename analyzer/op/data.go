@@ -7,9 +7,9 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 )
 
-// MaxElems bounds the tensors whose elements are carried through the analysis. Shape arithmetic works on a handful
+// maxElems bounds the tensors whose elements are carried through the analysis. Shape arithmetic works on a handful
 // of elements; the bound leaves room for index tables without letting weights in.
-const MaxElems = 4096
+const maxElems = 4096
 
 // maxFloats bounds the stored float tensors whose elements are read: scales and scalars, never weights.
 const maxFloats = 64
@@ -45,8 +45,8 @@ func IntOf(v int64) Num { return Num{d: dim.Const(v), kind: numInt} }
 // Float is the element with the float value f.
 func Float(f float64) Num { return Num{f: f, kind: numFloat} }
 
-// BoolOf is 1 for true and 0 for false.
-func BoolOf(b bool) Num {
+// boolOf is 1 for true and 0 for false.
+func boolOf(b bool) Num {
 	if b {
 		return IntOf(1)
 	}
@@ -216,12 +216,10 @@ func ratio(num dim.Dim, den int64) Num {
 
 // Elems returns the known elements of v, reading a small stored constant on first use; nil where they are unknown.
 // The result has one entry per element; single entries may still be unknown.
-func (v *Value) Elems() []Num { return v.elems(MaxElems) }
+func (v *Value) Elems() []Num { return v.elems(maxElems) }
 
-// ElemsUpTo is Elems with a bound of its own, for the few rules whose output shape depends on large constants
-// (NonZero, Unique, Compress of a stored mask).
-func (v *Value) ElemsUpTo(limit int64) []Num { return v.elems(limit) }
-
+// elems is Elems with a bound of its own, for the few rules whose output shape depends on large constants (NonZero,
+// Unique, Compress of a stored mask).
 func (v *Value) elems(limit int64) []Num {
 	if v == nil {
 		return nil
@@ -244,7 +242,7 @@ func (v *Value) elems(limit int64) []Num {
 
 // small reports whether the stored tensor is worth reading.
 func (v *Value) small(limit int64) bool {
-	if limit == MaxElems && v.Tensor.DType.IsFloat() {
+	if limit == maxElems && v.Tensor.DType.IsFloat() {
 		limit = maxFloats
 	}
 	n, err := v.Tensor.Elements()
@@ -253,7 +251,7 @@ func (v *Value) small(limit int64) bool {
 
 // mayHaveElems is a cheap test that Elems could succeed.
 func (v *Value) mayHaveElems() bool {
-	return v.Data != nil || v.Tensor != nil && v.small(MaxElems)
+	return v.Data != nil || v.Tensor != nil && v.small(maxElems)
 }
 
 // Strs returns the known strings of a string tensor; nil where unknown.
@@ -261,7 +259,7 @@ func (v *Value) Strs() []string {
 	if v == nil || v.DType != onnx.String {
 		return nil
 	}
-	v.elems(MaxElems)
+	v.elems(maxElems)
 	if v.Data == nil {
 		return nil
 	}
@@ -301,9 +299,9 @@ func loadData(t *onnx.Tensor) *Data {
 	return nil
 }
 
-// Dims returns the elements of a known integer vector as dimensions; ok is false where v is not known at all.
+// dims returns the elements of a known integer vector as dimensions; ok is false where v is not known at all.
 // known[i] is false for single elements that are not.
-func (v *Value) Dims() (ds []dim.Dim, known []bool, ok bool) {
+func (v *Value) dims() (ds []dim.Dim, known []bool, ok bool) {
 	nums := v.Elems()
 	if nums == nil {
 		return nil, nil, false

@@ -22,25 +22,25 @@ func (v *Value) scan() (nums []Num, shape []int64, ok bool) {
 	if !ok {
 		return nil, nil, false
 	}
-	nums = v.ElemsUpTo(maxScan)
+	nums = v.elems(maxScan)
 	return nums, shape, nums != nil
 }
 
 // keep gives an output its elements unless they are too many to carry.
 func (v *Value) keep(nums []Num) {
-	if len(nums) <= MaxElems {
+	if len(nums) <= maxElems {
 		v.Data = &Data{Nums: nums}
 	}
 }
 
 // nonZeroShape is NonZero: a column of coordinates for each element that is not zero.
 func nonZeroShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
 	if !x.Ranked {
-		c.Out[0].SetTensor(onnx.Int64, c.FreshShape("nonzero", 2))
+		c.Out[0].SetTensor(onnx.Int64, c.freshShape("nonzero", 2))
 		return nil
 	}
 	rank := int64(len(x.Shape))
@@ -56,7 +56,7 @@ func nonZeroShape(c *Call) error {
 		advance(idx, shape)
 	}
 	if !ok {
-		c.Out[0].SetTensor(onnx.Int64, Shape{dim.Const(rank), c.Fresh("nonzero", x.Shape.Elements())})
+		c.Out[0].SetTensor(onnx.Int64, Shape{dim.Const(rank), c.fresh("nonzero", x.Shape.Elements())})
 		return nil
 	}
 	c.Out[0].SetTensor(onnx.Int64, Consts(rank, int64(len(found))))
@@ -72,18 +72,18 @@ func nonZeroShape(c *Call) error {
 
 // compressShape keeps the slices along axis (of the flat input without one) whose condition holds.
 func compressShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
-	cond, err := c.Want(1)
+	cond, err := c.want(1)
 	if err != nil {
 		return err
 	}
 	if !x.Ranked {
 		c.Out[0].SetUnranked(x.DType)
 		if !c.HasAttr("axis") {
-			c.Out[0].SetTensor(x.DType, c.FreshShape("compress", 1))
+			c.Out[0].SetTensor(x.DType, c.freshShape("compress", 1))
 		}
 		return nil
 	}
@@ -101,7 +101,7 @@ func compressShape(c *Call) error {
 	}
 	s[a] = dim.Const(int64(len(held)))
 	if !known {
-		s[a] = c.Fresh("compress", upper)
+		s[a] = c.fresh("compress", upper)
 	}
 	c.Out[0].SetTensor(x.DType, s)
 	return nil
@@ -124,7 +124,7 @@ func compressFold(c *Call) {
 	nums, shape, ok := c.In[0].table()
 	held, known := compressed(c.In[1])
 	n, constant := c.Out[0].Shape.Elements().Value()
-	if !ok || !known || !constant || n > MaxElems {
+	if !ok || !known || !constant || n > maxElems {
 		return
 	}
 	a := 0
@@ -153,7 +153,7 @@ func compressFold(c *Call) {
 
 // uniqueShape is Unique: values, first positions, inverse and counts, of slices along axis or of the flat input.
 func uniqueShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -162,11 +162,11 @@ func uniqueShape(c *Call) error {
 	case !c.HasAttr("axis") && x.Ranked:
 		s = Shape{x.Shape.Elements()}
 	case !c.HasAttr("axis"):
-		s = c.FreshShape("flat", 1)
+		s = c.freshShape("flat", 1)
 	case !x.Ranked:
 		c.Out[0].SetUnranked(x.DType)
 		for i := 1; i < len(c.Out); i++ {
-			c.Out[i].SetTensor(onnx.Int64, c.FreshShape("unique", 1))
+			c.Out[i].SetTensor(onnx.Int64, c.freshShape("unique", 1))
 		}
 		return nil
 	default:
@@ -179,7 +179,7 @@ func uniqueShape(c *Call) error {
 	groups, known := distinct(c, x, a)
 	count := dim.Const(int64(len(groups)))
 	if !known {
-		count = c.Fresh("unique", inverse)
+		count = c.fresh("unique", inverse)
 	}
 	s = append(Shape{}, s...)
 	s[a] = count
@@ -292,7 +292,7 @@ func uniqueData(c *Call, x *Value, a int, groups [][]int64) {
 	}
 	nums, shape, ok := x.scan()
 	size, constant := c.Out[0].Shape.Elements().Value()
-	if !ok || len(nums) == 0 || !constant || size > MaxElems {
+	if !ok || len(nums) == 0 || !constant || size > maxElems {
 		return
 	}
 	if !c.HasAttr("axis") {

@@ -130,11 +130,11 @@ func (e einsum) size(ids []index) dim.Dim {
 
 func readEinsum(c *Call) (e einsum, known bool, err error) {
 	if !c.HasAttr("equation") {
-		return e, false, c.Errorf("attribute equation is absent")
+		return e, false, c.errorf("attribute equation is absent")
 	}
 	shapes := make([]Shape, len(c.In))
 	for i := range c.In {
-		v, err := c.Want(i)
+		v, err := c.want(i)
 		if err != nil {
 			return e, false, err
 		}
@@ -148,7 +148,7 @@ func readEinsum(c *Call) (e einsum, known bool, err error) {
 }
 
 func einsumShape(c *Call) error {
-	if _, err := c.Want(0); err != nil {
+	if _, err := c.want(0); err != nil {
 		return err
 	}
 	e, known, err := readEinsum(c)

@@ -128,17 +128,17 @@ func compareFold(holds func(sign int) bool) func(a, b Num) Num {
 		if !known {
 			return Num{}
 		}
-		return BoolOf(holds(s))
+		return boolOf(holds(s))
 	}
 }
 
 // equalFold also knows inequality that holds for every value of the symbols.
 func equalFold(a, b Num) Num {
 	if a.Equal(b) {
-		return BoolOf(true)
+		return boolOf(true)
 	}
 	if a.provablyDifferent(b) {
-		return BoolOf(false)
+		return boolOf(false)
 	}
 	return Num{}
 }
@@ -155,7 +155,7 @@ func equalStringsFold(c *Call) {
 	}
 	out := make([]Num, len(a))
 	for i := range a {
-		out[i] = BoolOf(a[i] == b[i])
+		out[i] = boolOf(a[i] == b[i])
 	}
 	c.Out[0].Data = &Data{Nums: out}
 }
@@ -164,7 +164,7 @@ func equalStringsFold(c *Call) {
 func testFloat(f func(float64) bool) func(Num) Num {
 	return func(a Num) Num {
 		x, _ := a.Float64()
-		return BoolOf(f(x))
+		return boolOf(f(x))
 	}
 }
 
@@ -180,7 +180,7 @@ func boolFold(f func(a, b bool) bool) func(a, b Num) Num {
 		if !okX || !okY {
 			return Num{}
 		}
-		return BoolOf(f(x != 0, y != 0))
+		return boolOf(f(x != 0, y != 0))
 	}
 }
 
@@ -189,7 +189,7 @@ func notFold(a Num) Num {
 	if !ok {
 		return Num{}
 	}
-	return BoolOf(x == 0)
+	return boolOf(x == 0)
 }
 
 // bitShiftFold is BitShift; the direction is an attribute, so it is bound per call.

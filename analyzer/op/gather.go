@@ -6,16 +6,16 @@ import "github.com/onnxcost/onnxcost/analyzer/dim"
 
 // gatherElementsShape has the shape of the indices.
 func gatherElementsShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
-	idx, err := c.Want(1)
+	idx, err := c.want(1)
 	if err != nil {
 		return err
 	}
 	if x.Ranked && idx.Ranked && len(x.Shape) != len(idx.Shape) {
-		return c.Errorf("indices have rank %d, want %d as the data", len(idx.Shape), len(x.Shape))
+		return c.errorf("indices have rank %d, want %d as the data", len(idx.Shape), len(x.Shape))
 	}
 	c.setOut(0, x.DType, idx.Shape, idx.Ranked)
 	return nil
@@ -60,11 +60,11 @@ func position(i Num, n int64) (at int64, ok bool) {
 
 // gatherNDShape: the last axis of the indices addresses axes of the data, batch_dims leading axes run along.
 func gatherNDShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
-	idx, err := c.Want(1)
+	idx, err := c.want(1)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func gatherNDShape(c *Call) error {
 	}
 	batch := c.Int("batch_dims", 0)
 	if batch < 0 || batch > int64(last) || depth < 0 || batch+depth > int64(len(x.Shape)) {
-		return c.Errorf("indices %v with %d batch axes do not address data %v", idx.Shape, batch, x.Shape)
+		return c.errorf("indices %v with %d batch axes do not address data %v", idx.Shape, batch, x.Shape)
 	}
 	s := append(Shape{}, idx.Shape[:last]...)
 	c.Out[0].SetTensor(x.DType, append(s, x.Shape[batch+depth:]...))
@@ -94,7 +94,7 @@ func gatherNDFold(c *Call) {
 		return
 	}
 	n, ok := c.Out[0].Shape.Elements().Value()
-	if !ok || n > MaxElems || n == 0 {
+	if !ok || n > maxElems || n == 0 {
 		return
 	}
 	batch, depth := int(c.Int("batch_dims", 0)), int(ishape[len(ishape)-1])
@@ -132,11 +132,11 @@ func product(xs []int64) int64 {
 
 // arrayFeatureShape is ai.onnx.ml ArrayFeatureExtractor: it picks along the last axis; a vector becomes one row.
 func arrayFeatureShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
-	idx, err := c.Want(1)
+	idx, err := c.want(1)
 	if err != nil {
 		return err
 	}

@@ -18,12 +18,12 @@ type generation struct {
 }
 
 func (g generation) shape(c *Call) error {
-	prompt, known, err := c.WantRank(0, 2, 3)
+	prompt, known, err := c.wantRank(0, 2, 3)
 	if err != nil {
 		return err
 	}
 	if !known {
-		prompt = c.FreshShape("prompt", 2)
+		prompt = c.freshShape("prompt", 2)
 	}
 	most, err := c.extentOf(1, "max_length")
 	if err != nil {
@@ -48,7 +48,7 @@ func (g generation) shape(c *Call) error {
 	}
 	vocabulary := dim.Const(c.Int("vocab_size", 0))
 	if c.Int("vocab_size", 0) <= 0 {
-		vocabulary = c.Fresh("vocabulary", dim.Dim{})
+		vocabulary = c.fresh("vocabulary", dim.Dim{})
 	}
 	if g.scores {
 		c.setOut(1, onnx.Float32, Shape{batch, returned}, true)
@@ -88,7 +88,7 @@ func (g generation) runs(c *Call, prompt Shape, rows, most dim.Dim) (steps dim.D
 	if v, ok := steps.Value(); ok && v < 1 {
 		return dim.Const(0), nil
 	}
-	past := c.Fresh("past_length", most)
+	past := c.fresh("past_length", most)
 	b, err := c.Engine.Infer(decoder, bindBody(c, decoder, Shape{rows, one}, past, past.AddInt(1)))
 	if err != nil {
 		return steps, err
@@ -127,7 +127,7 @@ func bindBody(c *Call, g *onnx.Graph, ids Shape, past, total dim.Dim) []*Value {
 			if hint == "" {
 				hint = "extent"
 			}
-			x = c.Fresh(hint, dim.Dim{})
+			x = c.fresh(hint, dim.Dim{})
 		}
 		if d.Param != "" {
 			names[d.Param] = x

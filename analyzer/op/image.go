@@ -8,11 +8,11 @@ import (
 
 // gridSampleShape: N and C of the input, the spatial extents of the grid.
 func gridSampleShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
-	grid, err := c.Want(1)
+	grid, err := c.want(1)
 	if err != nil {
 		return err
 	}
@@ -21,7 +21,7 @@ func gridSampleShape(c *Call) error {
 		return nil
 	}
 	if len(x.Shape) < 3 || len(grid.Shape) != len(x.Shape) {
-		return c.Errorf("input %v and grid %v, want the same rank of at least 3", x.Shape, grid.Shape)
+		return c.errorf("input %v and grid %v, want the same rank of at least 3", x.Shape, grid.Shape)
 	}
 	s := append(Shape{}, x.Shape[:2]...)
 	c.Out[0].SetTensor(x.DType, append(s, grid.Shape[1:len(grid.Shape)-1]...))
@@ -50,7 +50,7 @@ func gridSampleWork(c *Call) Work {
 
 // affineGridShape: the spatial extents of size, and a coordinate for each of them.
 func affineGridShape(c *Call) error {
-	theta, err := c.Want(0)
+	theta, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func affineGridShape(c *Call) error {
 		return nil
 	}
 	if len(size) != 4 && len(size) != 5 {
-		return c.Errorf("size has %d entries, want 4 or 5", len(size))
+		return c.errorf("size has %d entries, want 4 or 5", len(size))
 	}
 	s := append(Shape{size[0]}, size[2:]...)
 	c.Out[0].SetTensor(theta.DType, append(s, dim.Const(int64(len(size)-2))))
@@ -81,7 +81,7 @@ func affineGridWork(c *Call) Work {
 
 // col2imShape: N, C = rows / block elements, and the image's extents.
 func col2imShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -97,10 +97,10 @@ func col2imShape(c *Call) error {
 		c.Out[0].SetUnranked(x.DType)
 		return nil
 	}
-	s := c.FreshShape("col2im", 2)
+	s := c.freshShape("col2im", 2)
 	if x.Ranked {
 		if len(x.Shape) != 3 {
-			return c.Errorf("input 0 has rank %d, want 3", len(x.Shape))
+			return c.errorf("input 0 has rank %d, want 3", len(x.Shape))
 		}
 		s[0] = x.Shape[0]
 		if blockKnown {
@@ -113,7 +113,7 @@ func col2imShape(c *Call) error {
 
 // detShape drops the two matrix axes.
 func detShape(c *Call) error {
-	s, known, err := c.WantRank(0, 2, -1)
+	s, known, err := c.wantRank(0, 2, -1)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func detShape(c *Call) error {
 		return nil
 	}
 	if _, err := sameDim(s[len(s)-2], s[len(s)-1]); err != nil {
-		return c.Errorf("matrices are not square: %w", err)
+		return c.errorf("matrices are not square: %w", err)
 	}
 	c.Out[0].SetTensor(c.In[0].DType, s[:len(s)-2])
 	return nil

@@ -11,7 +11,7 @@ import (
 
 // imageDecoderShape decodes no pixels: the header of a known stream says height and width.
 func imageDecoderShape(c *Call) error {
-	if _, _, err := c.WantRank(0, 1, 1); err != nil {
+	if _, _, err := c.wantRank(0, 1, 1); err != nil {
 		return err
 	}
 	channels := int64(3)
@@ -26,7 +26,7 @@ func imageDecoderShape(c *Call) error {
 			}
 		}
 	}
-	c.Out[0].SetTensor(onnx.Uint8, Shape{c.Fresh("height", dim.Dim{}), c.Fresh("width", dim.Dim{}), dim.Const(channels)})
+	c.Out[0].SetTensor(onnx.Uint8, Shape{c.fresh("height", dim.Dim{}), c.fresh("width", dim.Dim{}), dim.Const(channels)})
 	return nil
 }
 

@@ -16,7 +16,7 @@ func KnownTensor(t *onnx.Tensor) (*Value, error) {
 	if err := v.setStored(t); err != nil {
 		return nil, err
 	}
-	v.ElemsUpTo(maxInput)
+	v.elems(maxInput)
 	v.Tensor = nil
 	return v, nil
 }

@@ -9,16 +9,16 @@ import (
 
 // cropShape cuts border = [left, top, right, bottom] off NCHW; with scale the result has the extents height, width.
 func cropShape(c *Call) error {
-	s, known, err := c.WantRank(0, 4, 4)
+	s, known, err := c.wantRank(0, 4, 4)
 	if err != nil {
 		return err
 	}
 	b := c.Ints("border")
 	if len(b) != 4 {
-		return c.Errorf("attribute border has %d entries, want 4", len(b))
+		return c.errorf("attribute border has %d entries, want 4", len(b))
 	}
 	if !known {
-		s = c.FreshShape("crop", 4)
+		s = c.freshShape("crop", 4)
 	}
 	out := Shape{s[0], s[1], s[2].AddInt(-b[1] - b[3]), s[3].AddInt(-b[0] - b[2])}
 	if scale := c.Ints("scale"); len(scale) == 2 {

@@ -33,16 +33,16 @@ func loopShape(c *Call) error {
 	if err != nil {
 		return err
 	}
-	l := &loop{Call: c, body: g, cond: BoolOf(true)}
+	l := &loop{Call: c, body: g, cond: boolOf(true)}
 	for i := 2; i < len(c.In); i++ {
-		v, err := c.Want(i)
+		v, err := c.want(i)
 		if err != nil {
 			return err
 		}
 		l.initial = append(l.initial, v)
 	}
 	if l.scans = len(c.Out) - len(l.initial); l.scans < 0 {
-		return c.Errorf("%d outputs, want at least the %d carried values", len(c.Out), len(l.initial))
+		return c.errorf("%d outputs, want at least the %d carried values", len(c.Out), len(l.initial))
 	}
 	if v := c.Input(0); v != nil {
 		l.bounded = true
@@ -92,7 +92,7 @@ func (l *loop) inputs(iteration Num, carried []*Value) []*Value {
 		i.Data = &Data{Nums: []Num{iteration}}
 	}
 	cond.SetTensor(onnx.Bool, Shape{})
-	cond.Data = &Data{Nums: []Num{BoolOf(true)}} // or the body would not run
+	cond.Data = &Data{Nums: []Num{boolOf(true)}} // or the body would not run
 	for _, v := range carried {
 		v.Elems() // a stored constant is read here or never
 	}
@@ -105,7 +105,7 @@ func (l *loop) trip(iteration Num, carried []*Value) (*Body, error) {
 		return nil, err
 	}
 	if want := 1 + len(l.Out); len(b.Outputs) != want {
-		return nil, l.Errorf("the body has %d outputs, want %d", len(b.Outputs), want)
+		return nil, l.errorf("the body has %d outputs, want %d", len(b.Outputs), want)
 	}
 	return b, nil
 }
@@ -180,13 +180,13 @@ func (l *loop) unroll(limit int64) (done bool, err error) {
 
 // stackScans joins one scan output over all trips.
 func (l *loop) stackScans(k int, items []*Value) {
-	elem := Common(items)
+	elem := common(items)
 	l.setScan(k, dim.Const(int64(len(items))), elem)
 	out := l.Out[len(l.initial)+k]
 	var nums []Num
 	for _, it := range items {
 		e := it.Elems()
-		if e == nil || len(nums)+len(e) > MaxElems {
+		if e == nil || len(nums)+len(e) > maxElems {
 			return
 		}
 		nums = append(nums, e...)
@@ -205,7 +205,7 @@ func (l *loop) generic() error {
 		return err
 	}
 	if want := 1 + len(l.Out); len(f.body.Outputs) != want {
-		return l.Errorf("the body has %d outputs, want %d", len(f.body.Outputs), want)
+		return l.errorf("the body has %d outputs, want %d", len(f.body.Outputs), want)
 	}
 	trips := l.trips(f.body.Outputs[0])
 	l.Engine.Run(f.body, trips)
@@ -232,7 +232,7 @@ func (l *loop) trips(condition *Value) dim.Dim {
 			upper = l.max
 		}
 	}
-	t := l.Fresh("trips", upper)
+	t := l.fresh("trips", upper)
 	l.Engine.Diagnose("trip-count", fmt.Sprintf("the trip count depends on data; it is the symbol %v", t))
 	return t
 }
@@ -282,7 +282,7 @@ func (f *fixpoint) run() error {
 			return err
 		}
 		if len(f.body.Outputs) < f.first+len(f.carried) {
-			return f.Errorf("the body has %d outputs, want at least %d", len(f.body.Outputs), f.first+len(f.carried))
+			return f.errorf("the body has %d outputs, want at least %d", len(f.body.Outputs), f.first+len(f.carried))
 		}
 		stable := true
 		for i := range f.carried {
@@ -294,7 +294,7 @@ func (f *fixpoint) run() error {
 			return nil
 		}
 	}
-	return f.Errorf("the types of the carried values do not settle")
+	return f.errorf("the types of the carried values do not settle")
 }
 
 // keep reports whether carried value i stays as the body returns it, and generalises it where not.
@@ -323,7 +323,7 @@ func (f *fixpoint) keep(i int, out *Value) bool {
 				next.Shape[a] = out.Shape[a]
 			default:
 				f.varying[i][a] = true
-				next.Shape[a] = f.Fresh(fmt.Sprintf("loop_%d_%d", i, a), dim.Dim{})
+				next.Shape[a] = f.fresh(fmt.Sprintf("loop_%d_%d", i, a), dim.Dim{})
 				f.symbols = append(f.symbols, next.Shape[a].Symbols()...)
 			}
 		}
@@ -372,7 +372,7 @@ func (f *fixpoint) final(i int, trips dim.Dim) *Value {
 			last.Shape[a] = f.initial[i].Shape[a].Add(trips.Mul(step))
 			continue
 		}
-		last.Shape[a] = f.Fresh(fmt.Sprintf("loop_%d_%d", i, a), dim.Dim{})
+		last.Shape[a] = f.fresh(fmt.Sprintf("loop_%d_%d", i, a), dim.Dim{})
 	}
 	return last
 }

@@ -41,7 +41,7 @@ func newMatProduct(a, b Shape, ia, ib int) (p matProduct, err error) {
 	}
 	p.m, p.n = a[ra], b[rb+1]
 	p.shared = b[:rb].Elements().Is(1)
-	p.batch, err = Broadcast(a[:ra], b[:rb])
+	p.batch, err = broadcast(a[:ra], b[:rb])
 	return p, err
 }
 
@@ -94,11 +94,11 @@ func productShape(c *Call, a, b int, dt onnx.DType) error {
 }
 
 func matmulOperands(c *Call, a, b int) (p matProduct, known bool, err error) {
-	va, err := c.Want(a)
+	va, err := c.want(a)
 	if err != nil {
 		return p, false, err
 	}
-	vb, err := c.Want(b)
+	vb, err := c.want(b)
 	if err != nil || !va.Ranked || !vb.Ranked {
 		return p, false, err
 	}
@@ -118,11 +118,11 @@ func matmulWork(c *Call, a, b int) Work {
 // gemmOperands is the geometry of Gemm: A (M×K, or K×M under transA) by B (K×N, or N×K under transB). What the operands
 // do not tell is made up by unknown, which may return the zero Dim.
 func gemmOperands(c *Call, unknown func(hint string) dim.Dim) (m, n, k dim.Dim, err error) {
-	a, knownA, err := c.WantRank(0, 2, 2)
+	a, knownA, err := c.wantRank(0, 2, 2)
 	if err != nil {
 		return m, n, k, err
 	}
-	b, knownB, err := c.WantRank(1, 2, 2)
+	b, knownB, err := c.wantRank(1, 2, 2)
 	if err != nil {
 		return m, n, k, err
 	}
@@ -150,20 +150,20 @@ func gemmOperands(c *Call, unknown func(hint string) dim.Dim) (m, n, k dim.Dim, 
 	}
 	both, err := sameDim(k, kb)
 	if err != nil {
-		return m, n, k, c.Errorf("input 1 gives an inner extent of %v, want %v as input 0", kb, k)
+		return m, n, k, c.errorf("input 1 gives an inner extent of %v, want %v as input 0", kb, k)
 	}
 	return m, n, both, nil
 }
 
 func gemmShape(c *Call) error {
-	m, n, _, err := gemmOperands(c, func(hint string) dim.Dim { return c.Fresh(hint, dim.Dim{}) })
+	m, n, _, err := gemmOperands(c, func(hint string) dim.Dim { return c.fresh(hint, dim.Dim{}) })
 	if err != nil {
 		return err
 	}
 	c.Out[0].SetTensor(c.In[0].DType, Shape{m, n})
 	if bias := c.Input(2); bias != nil && bias.Ranked {
-		if s, err := Broadcast(bias.Shape, c.Out[0].Shape); err != nil || len(s) != 2 {
-			return c.Errorf("input 2 has shape %v, want one that broadcasts to %v", bias.Shape, c.Out[0].Shape)
+		if s, err := broadcast(bias.Shape, c.Out[0].Shape); err != nil || len(s) != 2 {
+			return c.errorf("input 2 has shape %v, want one that broadcasts to %v", bias.Shape, c.Out[0].Shape)
 		}
 	}
 	return nil
@@ -176,7 +176,7 @@ func gemmWork(c *Call) Work {
 		if hint != "inner" {
 			return dim.Dim{}
 		}
-		return c.Fresh(hint, dim.Dim{})
+		return c.fresh(hint, dim.Dim{})
 	})
 	if err != nil {
 		return Work{}

@@ -11,7 +11,7 @@ const mlDomain = "ai.onnx.ml"
 
 // wantRows is input 0 as rows of features: [C] counts as one row. known is false where the rank is not known.
 func wantRows(c *Call) (rows, features dim.Dim, known bool, err error) {
-	s, known, err := c.WantRank(0, 1, 2)
+	s, known, err := c.wantRank(0, 1, 2)
 	if err != nil || !known {
 		return rows, features, false, err
 	}
@@ -66,7 +66,7 @@ func classifierShape(columns func(*Call) int64) func(*Call) error {
 			return err
 		}
 		if !known {
-			rows = c.Fresh("rows", dim.Dim{})
+			rows = c.fresh("rows", dim.Dim{})
 		}
 		dt, _ := labels(c)
 		c.rowsOut(0, dt, rows, 0)
@@ -83,7 +83,7 @@ func regressorShape(columns func(*Call) int64) func(*Call) error {
 			return err
 		}
 		if !known {
-			rows = c.Fresh("rows", dim.Dim{})
+			rows = c.fresh("rows", dim.Dim{})
 		}
 		c.rowsOut(0, onnx.Float32, rows, max(columns(c), 1))
 		return nil
@@ -153,7 +153,7 @@ func classes(c *Call) int64 { _, n := labels(c); return n }
 // labelEncoderShape: the element type is that of the values the attributes list; opset 1 maps strings to int64 and
 // back.
 func labelEncoderShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func otherLabel(dt onnx.DType) onnx.DType {
 }
 
 func categoryMapperShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -193,13 +193,13 @@ func categoryMapperShape(c *Call) error {
 
 // castMapShape: one row, as long as max_map for sparse maps, else as the map.
 func castMapShape(c *Call) error {
-	if _, err := c.Want(0); err != nil {
+	if _, err := c.want(0); err != nil {
 		return err
 	}
 	dt := map[string]onnx.DType{"TO_FLOAT": onnx.Float32, "TO_STRING": onnx.String, "TO_INT64": onnx.Int64}[c.Str("cast_to", "TO_FLOAT")]
 	n := dim.Const(c.Int("max_map", 1))
 	if c.Str("map_form", "DENSE") != "SPARSE" {
-		n = c.Fresh("map", dim.Dim{})
+		n = c.fresh("map", dim.Dim{})
 	}
 	c.Out[0].SetTensor(dt, Shape{dim.Const(1), n})
 	return nil
@@ -207,7 +207,7 @@ func castMapShape(c *Call) error {
 
 // dictVectorizerShape: one row with a column per entry of the vocabulary.
 func dictVectorizerShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func featureVectorizerShape(c *Call) error {
 		return err
 	}
 	if !known {
-		rows = c.Fresh("rows", dim.Dim{})
+		rows = c.fresh("rows", dim.Dim{})
 	}
 	var n int64
 	for _, d := range c.Ints("inputdimensions") {
@@ -238,7 +238,7 @@ func featureVectorizerShape(c *Call) error {
 }
 
 func oneHotEncoderShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -249,7 +249,7 @@ func oneHotEncoderShape(c *Call) error {
 
 // zipMapShape: a map from class label to score for each row.
 func zipMapShape(c *Call) error {
-	if _, err := c.Want(0); err != nil {
+	if _, err := c.want(0); err != nil {
 		return err
 	}
 	dt, _ := labels(c)

@@ -13,7 +13,7 @@ func treeEnsembleShape(c *Call) error {
 		return err
 	}
 	if !known {
-		rows = c.Fresh("rows", dim.Dim{})
+		rows = c.fresh("rows", dim.Dim{})
 	}
 	c.rowsOut(0, c.In[0].DType, rows, max(c.Int("n_targets", 1), 1))
 	return nil

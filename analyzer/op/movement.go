@@ -9,7 +9,7 @@ import (
 // Operators that move elements and compute nothing: transpose, join, cut, pick.
 
 func transposeShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -83,14 +83,14 @@ func pick(src []Num, n int64, shape, strides []int64, start int64) []Num {
 
 // concatShape joins along axis; the extents of the other axes agree.
 func concatShape(c *Call) error {
-	first, err := c.Want(0)
+	first, err := c.want(0)
 	if err != nil {
 		return err
 	}
 	var s Shape
 	var along int
 	for i := range c.In {
-		v, err := c.Want(i)
+		v, err := c.want(i)
 		if err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func concatShape(c *Call) error {
 		if i == 0 {
 			def := int64(1) // opset 1
 			if c.Opset >= 4 && !c.HasAttr("axis") {
-				return c.Errorf("attribute axis is absent, want an axis")
+				return c.errorf("attribute axis is absent, want an axis")
 			}
 			if along, err = axis(c.Int("axis", def), len(v.Shape)); err != nil {
 				return err
@@ -110,7 +110,7 @@ func concatShape(c *Call) error {
 			continue
 		}
 		if len(v.Shape) != len(s) {
-			return c.Errorf("input %d has rank %d, want %d as input 0", i, len(v.Shape), len(s))
+			return c.errorf("input %d has rank %d, want %d as input 0", i, len(v.Shape), len(s))
 		}
 		for a := range s {
 			if a == along {
@@ -118,7 +118,7 @@ func concatShape(c *Call) error {
 				continue
 			}
 			if s[a], err = sameDim(s[a], v.Shape[a]); err != nil {
-				return c.Errorf("input %d: axis %d: %w", i, a, err)
+				return c.errorf("input %d: axis %d: %w", i, a, err)
 			}
 		}
 	}
@@ -172,7 +172,7 @@ func concatFold(c *Call) {
 
 // splitShape cuts along axis into the parts that an input, an attribute or the number of outputs gives.
 func splitShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func splitShape(c *Call) error {
 
 func splitParts(c *Call, total dim.Dim, n int) ([]dim.Dim, error) {
 	if v := c.Input(1); v != nil {
-		ds, known, ok := v.Dims()
+		ds, known, ok := v.dims()
 		if ok && len(ds) != n {
 			return nil, fmt.Errorf("input 1 has %d parts, want the number of outputs %d", len(ds), n)
 		}
@@ -210,7 +210,7 @@ func splitParts(c *Call, total dim.Dim, n int) ([]dim.Dim, error) {
 			if ok && known[i] {
 				parts[i] = ds[i]
 			} else {
-				parts[i] = c.Fresh(fmt.Sprintf("split_%d", i), total)
+				parts[i] = c.fresh(fmt.Sprintf("split_%d", i), total)
 			}
 		}
 		return parts, nil
@@ -262,11 +262,11 @@ func splitFold(c *Call) {
 
 // gatherShape replaces one axis of the data by the shape of the indices.
 func gatherShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
-	idx, err := c.Want(1)
+	idx, err := c.want(1)
 	if err != nil {
 		return err
 	}

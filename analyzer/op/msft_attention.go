@@ -36,11 +36,11 @@ func (p projectedAttention) geometry(c *Call) (g projected, known bool, err erro
 	if p.packed {
 		rank = 2
 	}
-	x, knownX, err := c.WantRank(0, rank, rank)
+	x, knownX, err := c.wantRank(0, rank, rank)
 	if err != nil {
 		return g, false, err
 	}
-	w, knownW, err := c.WantRank(1, 2, 2)
+	w, knownW, err := c.wantRank(1, 2, 2)
 	if err != nil {
 		return g, false, err
 	}
@@ -50,7 +50,7 @@ func (p projectedAttention) geometry(c *Call) (g projected, known bool, err erro
 	}
 	g.input = x[rank-1]
 	if _, err := sameDim(g.input, w[0]); err != nil {
-		return g, false, c.Errorf("input 1 has %v rows, want %v as input 0", w[0], g.input)
+		return g, false, c.errorf("input 1 has %v rows, want %v as input 0", w[0], g.input)
 	}
 	g.columns = w[1]
 	hidden, vHidden := w[1].FloorDiv(dim.Const(3)), w[1].FloorDiv(dim.Const(3))
@@ -66,7 +66,7 @@ func (p projectedAttention) geometry(c *Call) (g projected, known bool, err erro
 	}
 	g.vHidden = vHidden
 	if p.packed {
-		offsets, ok, err := c.WantRank(3, 2, 2)
+		offsets, ok, err := c.wantRank(3, 2, 2)
 		if err != nil || !ok {
 			return g, false, err
 		}
@@ -162,7 +162,7 @@ func (p projectedAttention) work(c *Call) Work {
 // relativeBiasShape is RelativePositionBias: a table (buckets, heads) spread over queries and keys, whose numbers are
 // inputs 1 and 2.
 func relativeBiasShape(c *Call) error {
-	table, known, err := c.WantRank(0, 2, 2)
+	table, known, err := c.wantRank(0, 2, 2)
 	if err != nil {
 		return err
 	}
@@ -170,15 +170,15 @@ func relativeBiasShape(c *Call) error {
 	if known {
 		s[1] = table[1]
 	} else {
-		s[1] = c.Fresh("heads", dim.Dim{})
+		s[1] = c.fresh("heads", dim.Dim{})
 	}
 	for i, hint := range []string{"queries", "keys"} {
-		if _, err := c.Want(1 + i); err != nil {
+		if _, err := c.want(1 + i); err != nil {
 			return err
 		}
 		n, ok := scalarInput(c, 1+i)
 		if !ok {
-			n = c.Fresh(hint, dim.Dim{})
+			n = c.fresh(hint, dim.Dim{})
 		}
 		s[2+i] = n
 	}
@@ -200,15 +200,15 @@ func gatedBias(c *Call) (batch, heads, length, size, columns dim.Dim, known bool
 	if err != nil {
 		return batch, heads, length, size, columns, false, err
 	}
-	rel, knownRel, err := c.WantRank(2, 4, 4)
+	rel, knownRel, err := c.wantRank(2, 4, 4)
 	if err != nil {
 		return batch, heads, length, size, columns, false, err
 	}
-	w, knownW, err := c.WantRank(3, 2, 2)
+	w, knownW, err := c.wantRank(3, 2, 2)
 	if err != nil {
 		return batch, heads, length, size, columns, false, err
 	}
-	q, knownQ, err := c.WantRank(0, 2, 3)
+	q, knownQ, err := c.wantRank(0, 2, 3)
 	if err != nil || !knownRel || !knownW || !knownQ {
 		return batch, heads, length, size, columns, false, err
 	}
@@ -245,13 +245,13 @@ func gatedBiasWork(c *Call) Work {
 
 // removePaddingShape packs (batch, sequence, hidden) into as many rows as there are tokens, which is data.
 func removePaddingShape(c *Call) error {
-	x, known, err := c.WantRank(0, 3, 3)
+	x, known, err := c.wantRank(0, 3, 3)
 	if err != nil {
 		return err
 	}
 	var packed, offsets, sums Shape
 	if known {
-		packed = Shape{c.Fresh("tokens", x[0].Mul(x[1])), x[2]}
+		packed = Shape{c.fresh("tokens", x[0].Mul(x[1])), x[2]}
 		offsets, sums = Shape{x[0], x[1]}, Shape{x[0].AddInt(1)}
 	}
 	c.setOut(0, c.typeOf(0), packed, known)
@@ -262,11 +262,11 @@ func removePaddingShape(c *Call) error {
 }
 
 func restorePaddingShape(c *Call) error {
-	x, known, err := c.WantRank(0, 2, 2)
+	x, known, err := c.wantRank(0, 2, 2)
 	if err != nil {
 		return err
 	}
-	offsets, knownOff, err := c.WantRank(1, 2, 2)
+	offsets, knownOff, err := c.wantRank(1, 2, 2)
 	if err != nil {
 		return err
 	}
@@ -282,7 +282,7 @@ func restorePaddingShape(c *Call) error {
 // gemmaRotaryShape rotates q (input 1) and k (input 3).
 func gemmaRotaryShape(c *Call) error {
 	for i, from := range []int{1, 3} {
-		v, err := c.Want(from)
+		v, err := c.want(from)
 		if err != nil {
 			return err
 		}

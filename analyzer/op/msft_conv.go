@@ -79,7 +79,7 @@ func requantized(work func(*Call) Work) func(*Call) Work {
 
 // dynamicPadsShape is ConvTransposeWithDynamicPads: the pads are input 2.
 func dynamicPadsShape(c *Call) error {
-	x, known, err := c.WantRank(0, 3, -1)
+	x, known, err := c.wantRank(0, 3, -1)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func dynamicPadsShape(c *Call) error {
 	}
 	pads, all := c.Input(2).Int64s()
 	if c.Has(2) && all && len(pads) != 2*n {
-		return c.Errorf("input 2 has %d elements, want %d", len(pads), 2*n)
+		return c.errorf("input 2 has %d elements, want %d", len(pads), 2*n)
 	}
 	spatial := make(Shape, n)
 	for i := range spatial {
@@ -117,7 +117,7 @@ func dynamicPadsShape(c *Call) error {
 			return err
 		}
 		if c.Has(2) && !all {
-			spatial[i] = c.Fresh("spatial", spatial[i])
+			spatial[i] = c.fresh("spatial", spatial[i])
 		}
 	}
 	c.Out[0].SetTensor(c.typeOf(0), plainConv.join(x[0], f.cout, spatial))
@@ -132,7 +132,7 @@ func dynamicPadsWork(c *Call) Work {
 
 // reorderInputShape rounds the channels up to whole blocks.
 func reorderInputShape(c *Call) error {
-	x, known, err := c.WantRank(0, 2, -1)
+	x, known, err := c.wantRank(0, 2, -1)
 	if err != nil {
 		return err
 	}
@@ -149,13 +149,13 @@ func reorderInputShape(c *Call) error {
 
 // reorderOutputShape restores the channels that attribute channels gives.
 func reorderOutputShape(c *Call) error {
-	x, known, err := c.WantRank(0, 2, -1)
+	x, known, err := c.wantRank(0, 2, -1)
 	if err != nil {
 		return err
 	}
 	ch := c.Int("channels", 0)
 	if ch < 1 {
-		return c.Errorf("attribute channels is %d, want at least 1", ch)
+		return c.errorf("attribute channels is %d, want at least 1", ch)
 	}
 	var s Shape
 	if known {
@@ -167,7 +167,7 @@ func reorderOutputShape(c *Call) error {
 
 // nchwcUpsampleShape multiplies every axis by an integer scale.
 func nchwcUpsampleShape(c *Call) error {
-	x, known, err := c.WantRank(0, 1, -1)
+	x, known, err := c.wantRank(0, 1, -1)
 	if err != nil {
 		return err
 	}

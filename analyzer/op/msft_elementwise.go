@@ -54,7 +54,7 @@ func maskedShape(dt onnx.DType) func(*Call) error {
 
 // biasSplitGeluShape halves the last axis.
 func biasSplitGeluShape(c *Call) error {
-	x, known, err := c.WantRank(0, 1, -1)
+	x, known, err := c.wantRank(0, 1, -1)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func dropoutBiasWork(c *Call) Work { return optionalAdd(perOutput(1, 0), 2)(c) }
 // qlinearBroadcast is the shape rule of quantised element-wise operators over the listed inputs.
 func qlinearBroadcast(over ...int) func(*Call) error {
 	return func(c *Call) error {
-		if _, err := c.Want(over[0]); err != nil {
+		if _, err := c.want(over[0]); err != nil {
 			return err
 		}
 		s, known, err := broadcastInputs(c, over...)
@@ -100,20 +100,20 @@ func mulIntegerWork(c *Call) Work {
 
 // qlinearConcatShape joins inputs 2, 5, 8…, each followed by its scale and zero point.
 func qlinearConcatShape(c *Call) error {
-	zero, err := c.Want(1)
+	zero, err := c.want(1)
 	if err != nil {
 		return err
 	}
 	var parts []*Value
 	for i := 2; i < len(c.In); i += 3 {
-		v, err := c.Want(i)
+		v, err := c.want(i)
 		if err != nil {
 			return err
 		}
 		parts = append(parts, v)
 	}
 	if len(parts) == 0 {
-		return c.Errorf("no tensor to join, want input 2")
+		return c.errorf("no tensor to join, want input 2")
 	}
 	joined := &Call{Node: c.Node, Opset: 13, In: parts, Out: c.Out, Engine: c.Engine}
 	if err := concatShape(joined); err != nil {

@@ -12,7 +12,7 @@ import (
 func fusedMatMul(c *Call) (p matProduct, known bool, err error) {
 	shapes := [2]Shape{}
 	for i, side := range []string{"A", "B"} {
-		v, err := c.Want(i)
+		v, err := c.want(i)
 		if err != nil || !v.Ranked {
 			return p, false, err
 		}
@@ -105,7 +105,7 @@ func qgemmWork(c *Call) Work {
 
 // packedShape is a product with packed weights whose extents are attributes: (…, K) by K×N gives (…, N).
 func packedShape(c *Call, k, n dim.Dim, dt onnx.DType) error {
-	a, known, err := c.WantRank(0, 1, -1)
+	a, known, err := c.wantRank(0, 1, -1)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func packedShape(c *Call, k, n dim.Dim, dt onnx.DType) error {
 		return nil
 	}
 	if _, err := sameDim(k, a[len(a)-1]); err != nil {
-		return c.Errorf("last extent of input 0 is %v, want K = %v", a[len(a)-1], k)
+		return c.errorf("last extent of input 0 is %v, want K = %v", a[len(a)-1], k)
 	}
 	c.Out[0].SetTensor(dt, append(append(Shape{}, a[:len(a)-1]...), n))
 	return nil
@@ -175,7 +175,7 @@ func nBitsParams(c *Call, i int) (dim.Dim, bool) {
 
 // blockWeight is the N×K of an unpacked float8 weight (per = 1) or of two float4 values a byte (per = 2).
 func blockWeight(c *Call, per int64) (k, n dim.Dim, known bool, err error) {
-	b, known, err := c.WantRank(1, 2, 2)
+	b, known, err := c.wantRank(1, 2, 2)
 	if err != nil || !known {
 		return k, n, false, err
 	}
@@ -217,7 +217,7 @@ func fpQ4Shape(c *Call) error {
 		return nil
 	}
 	if len(b) != 2 {
-		return c.Errorf("input 2 has %d extents, want 2", len(b))
+		return c.errorf("input 2 has %d extents, want 2", len(b))
 	}
 	return packedShape(c, b[0], b[1], c.typeOf(0))
 }

@@ -35,7 +35,7 @@ func (m multiHead) geometry(c *Call) (g mhaGeometry, known bool, err error) {
 	if err != nil {
 		return g, false, err
 	}
-	q, knownQ, err := c.WantRank(0, 3, 5)
+	q, knownQ, err := c.wantRank(0, 3, 5)
 	if err != nil || !knownQ {
 		return g, false, err
 	}
@@ -53,7 +53,7 @@ func (m multiHead) geometry(c *Call) (g mhaGeometry, known bool, err error) {
 	case 5: // packed query, key and value
 		g.qk = q[4]
 	case 4:
-		return g, false, c.Errorf("input 0 has rank 4, want 3 or 5")
+		return g, false, c.errorf("input 0 has rank 4, want 3 or 5")
 	default:
 		hidden := q[2]
 		if !hasKey {
@@ -66,7 +66,7 @@ func (m multiHead) geometry(c *Call) (g mhaGeometry, known bool, err error) {
 	g.v = g.qk
 	if hasKey {
 		if _, err := sameDim(g.qk, key.size); err != nil {
-			return g, false, c.Errorf("head size of input 1 is %v, want %v as input 0", key.size, g.qk)
+			return g, false, c.errorf("head size of input 1 is %v, want %v as input 0", key.size, g.qk)
 		}
 		g.total = key.length
 	}
@@ -94,7 +94,7 @@ func (m multiHead) operand(c *Call, i int, heads int64) (p packedHeads, ok bool,
 	if !c.Has(i) {
 		return p, false, nil
 	}
-	s, known, err := c.WantRank(i, 3, 5)
+	s, known, err := c.wantRank(i, 3, 5)
 	if err != nil || !known {
 		return p, false, err
 	}
@@ -140,11 +140,11 @@ func packedMHA(c *Call) (a attention, tokens dim.Dim, known bool, err error) {
 	if err != nil {
 		return a, tokens, false, err
 	}
-	q, knownQ, err := c.WantRank(0, 2, 4)
+	q, knownQ, err := c.wantRank(0, 2, 4)
 	if err != nil {
 		return a, tokens, false, err
 	}
-	offsets, knownOff, err := c.WantRank(4, 2, 2)
+	offsets, knownOff, err := c.wantRank(4, 2, 2)
 	if err != nil || !knownQ || !knownOff {
 		return a, tokens, false, err
 	}
@@ -228,7 +228,7 @@ func (k grouped) geometry(c *Call) (g groupedGeometry, known bool, err error) {
 	if k.tokens {
 		rank = 2
 	}
-	q, knownQ, err := c.WantRank(0, rank, rank)
+	q, knownQ, err := c.wantRank(0, rank, rank)
 	if err != nil || !knownQ {
 		return g, false, err
 	}
@@ -268,7 +268,7 @@ func (k grouped) keys(c *Call, g *groupedGeometry) error {
 		return err
 	}
 	if k.paged {
-		if table, has, err := c.WantRank(7, 2, 2); err != nil {
+		if table, has, err := c.wantRank(7, 2, 2); err != nil {
 			return err
 		} else if has && ok {
 			g.total = table[1].Mul(past[1])

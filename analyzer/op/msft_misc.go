@@ -26,7 +26,7 @@ func dynamicLSTMWork(c *Call) Work {
 
 // qlinearReduceShape hides the scales, which stand where ReduceMean has its axes from opset 18 on.
 func qlinearReduceShape(c *Call) error {
-	if _, err := c.Want(0); err != nil {
+	if _, err := c.want(0); err != nil {
 		return err
 	}
 	return reduceShape(&Call{Node: c.Node, Opset: 13, In: c.In[:1], Out: c.Out, Engine: c.Engine})
@@ -60,7 +60,7 @@ func qembedTraffic(c *Call) (read, written dim.Dim) {
 	read, written = streamed(c, inputs(2, 3, 4))
 	for _, i := range []int{2, 3, 4} {
 		if table := c.Input(i); table != nil {
-			if row, ok := TensorBytes(table.DType, c.Out[0]); ok {
+			if row, ok := tensorBytes(table.DType, c.Out[0]); ok {
 				read = read.Add(row)
 			}
 		}
@@ -70,7 +70,7 @@ func qembedTraffic(c *Call) (read, written dim.Dim) {
 
 // longformer is LongformerAttention: every token attends to window tokens on each side, and itself.
 func longformer(c *Call) (a attention, hidden dim.Dim, known bool, err error) {
-	x, known, err := c.WantRank(0, 3, 3)
+	x, known, err := c.wantRank(0, 3, 3)
 	if err != nil || !known {
 		return a, hidden, false, err
 	}
@@ -123,19 +123,19 @@ type deltaNet struct {
 }
 
 func readDeltaNet(c *Call) (g deltaNet, known bool, err error) {
-	q, knownQ, err := c.WantRank(0, 3, 4)
+	q, knownQ, err := c.wantRank(0, 3, 4)
 	if err != nil {
 		return g, false, err
 	}
-	if _, _, err := c.WantRank(1, 3, 4); err != nil {
+	if _, _, err := c.wantRank(1, 3, 4); err != nil {
 		return g, false, err
 	}
-	v, knownV, err := c.WantRank(2, 3, 4)
+	v, knownV, err := c.wantRank(2, 3, 4)
 	if err != nil || !knownQ || !knownV {
 		return g, false, err
 	}
 	if len(q) != len(v) {
-		return g, false, c.Errorf("input 2 has rank %d, want %d", len(v), len(q))
+		return g, false, c.errorf("input 2 has rank %d, want %d", len(v), len(q))
 	}
 	n := len(q)
 	g = deltaNet{steps: q[0], sequences: dim.Const(1), heads: q[n-2], size: q[n-1], valueHeads: v[n-2], vals: v[n-1], lead: q[:n-2]}
@@ -206,11 +206,11 @@ func deltaNetWork(c *Call) Work {
 type charConv struct{ words, positions, filters, window, size dim.Dim }
 
 func readCharConv(c *Call) (g charConv, known bool, err error) {
-	words, knownWords, err := c.WantRank(0, 2, 2)
+	words, knownWords, err := c.wantRank(0, 2, 2)
 	if err != nil {
 		return g, false, err
 	}
-	w, knownFilter, err := c.WantRank(1, 4, 4)
+	w, knownFilter, err := c.wantRank(1, 4, 4)
 	if err != nil || !knownWords || !knownFilter {
 		return g, false, err
 	}
@@ -247,7 +247,7 @@ func charConvTraffic(c *Call) (read, written dim.Dim) {
 	if err != nil || !known || !c.In[0].Ranked {
 		return read, written
 	}
-	if rows, ok := TensorBytes(c.typeOf(3), c.In[0]); ok {
+	if rows, ok := tensorBytes(c.typeOf(3), c.In[0]); ok {
 		read = read.Add(rows.Mul(g.size))
 	}
 	return read, written

@@ -107,3 +107,28 @@ func TestWordConvEmbedding(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+// TestUnloadedContrib: operators of com.microsoft that the CPU provider has no kernel for, or that only its own graphs
+// have. Shapes are those of its documentation (ContribOperators.md, release 1.30).
+func TestUnloadedContrib(t *testing.T) {
+	half := func(extents ...any) *Value { return tensorOf(onnx.Float16, extents...) }
+	fp8 := func(extents ...any) *Value { return tensorOf(onnx.Float8E4M3FN, extents...) }
+	runRuleCases(t, []ruleCase{
+		{op: "com.microsoft.ComplexMulConj", opset: 1, in: in(f32("b", 3, 2), f32(3, 2)), want: "float32[b,3,2]", work: "0 18*b 0"},
+		{op: "com.microsoft.FusedMatMulActivation", opset: 1, as: attributes{"activation": "Relu", "alpha": 0.5}, in: in(f32("b", 3, 4), f32("b", 4, 5)),
+			want: "float32[b,3,5]", work: "60*b 30*b 0"},
+		{op: "com.microsoft.GemmFastGelu", opset: 1, in: in(half("b", 3, 4), half(4, 5), half(5)), want: "float16[b,3,5]", work: "60*b 135*b 15*b"},
+		{op: "com.microsoft.GemmFloat8", opset: 1, as: attributes{"transB": 1, "dtype": int(onnx.Float16)}, in: in(fp8("m", 4), fp8(5, 4), nil, f32(1), f32(1), f32(1)),
+			want: "float16[m,5]", work: "20*m 0 0"},
+		{op: "com.microsoft.GemmFloat8", opset: 1, in: in(fp8(3, 4), fp8(5, 4)), want: "error: "},
+		{op: "com.microsoft.MatMulInteger16", opset: 1, in: in(tensorOf(onnx.Uint16, "m", 4), tensorOf(onnx.Uint16, 4, 5)), want: "uint32[m,5]", work: "20*m 0 0"},
+		{op: "com.microsoft.RestorePadding", opset: 1, in: in(f32("tokens", 8), tensorOf(onnx.Int32, "b", "s")), want: "float32[b,s,8]", work: "0 0 0"},
+		{op: "com.microsoft.RestorePadding", opset: 1, in: in(f32("b", "s", 8), tensorOf(onnx.Int32, "b", "s")), want: "error: input 0 has rank 3, want 2"},
+		{op: "com.microsoft.BitmaskBiasDropout", opset: 1, outs: 2, in: in(f32("b", 48), f32(48), f32("b", 48)), want: "float32[b,48] uint32[b + floor((b + 1)/2)]", work: "0 96*b 0"},
+		{op: "com.microsoft.LayerNormalization", opset: 1, in: in(half("b", 8), half(8), half(8)), want: "float16[b,8]"},
+		{op: "com.microsoft.SimplifiedLayerNormalization", opset: 1, in: in(half("b", 8), half(8)), want: "float16[b,8]"},
+		{op: "com.microsoft.nchwc.AveragePool", opset: 1, as: attributes{"kernel_shape": []int64{3, 3}, "strides": []int64{2, 2}, "pads": []int64{1, 1, 1, 1}},
+			in: in(f32("n", 16, "h", 7)), want: "float32[n,16,floor((h + 1)/2),4]"},
+		{op: "com.microsoft.nchwc.GlobalMaxPool", opset: 1, in: in(f32("n", 16, "h", "w")), want: "float32[n,16,1,1]"},
+	})
+}

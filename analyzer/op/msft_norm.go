@@ -21,11 +21,11 @@ var (
 
 // shape: output, mean and inverse deviation per row in float32, and the sum.
 func (k skipNorm) shape(c *Call) error {
-	x, known, err := c.WantRank(0, 2, -1)
+	x, known, err := c.wantRank(0, 2, -1)
 	if err != nil {
 		return err
 	}
-	if _, err := c.Want(1); err != nil {
+	if _, err := c.want(1); err != nil {
 		return err
 	}
 	dt := c.typeOf(0)
@@ -66,11 +66,11 @@ func (k skipNorm) work(c *Call) Work {
 
 // embedShape: inputs are word and segment ids (batch, sequence), the three tables, gamma, beta, mask, position ids.
 func embedShape(c *Call) error {
-	ids, knownIDs, err := c.WantRank(0, 2, 2)
+	ids, knownIDs, err := c.wantRank(0, 2, 2)
 	if err != nil {
 		return err
 	}
-	table, known, err := c.WantRank(2, 2, 2)
+	table, known, err := c.wantRank(2, 2, 2)
 	if err != nil {
 		return err
 	}
@@ -136,12 +136,12 @@ func streamed(c *Call, skip uint64) (read, written dim.Dim) {
 
 // msGroupNorm is GroupNorm and SkipGroupNorm: attribute groups, channels last by default, optional SiLU.
 func msGroupNormShape(c *Call) error {
-	x, known, err := c.WantRank(0, 3, -1)
+	x, known, err := c.wantRank(0, 3, -1)
 	if err != nil {
 		return err
 	}
 	if g := c.Int("groups", 0); g < 1 {
-		return c.Errorf("attribute groups is %d, want at least 1", g)
+		return c.errorf("attribute groups is %d, want at least 1", g)
 	}
 	c.setOut(0, c.typeOf(0), x, known)
 	c.setOut(1, c.typeOf(0), x, known)
@@ -244,7 +244,7 @@ func (e experts) layer(c *Call, i int) (count, columns, inner dim.Dim, ok bool) 
 }
 
 func (e experts) shape(c *Call) error {
-	x, known, err := c.WantRank(0, 2, 3)
+	x, known, err := c.wantRank(0, 2, 3)
 	if err != nil {
 		return err
 	}
@@ -252,7 +252,7 @@ func (e experts) shape(c *Call) error {
 		if i == 2 && !c.Has(at) {
 			continue
 		}
-		if _, _, err := c.WantRank(at, 3, 3); err != nil {
+		if _, _, err := c.wantRank(at, 3, 3); err != nil {
 			return err
 		}
 	}

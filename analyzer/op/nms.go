@@ -12,11 +12,11 @@ import (
 // NonMaxSuppression: boxes [batch, n, 4], scores [batch, classes, n] → selected triples (batch, class, box).
 
 func nmsShape(c *Call) error {
-	boxes, err := c.Want(0)
+	boxes, err := c.want(0)
 	if err != nil {
 		return err
 	}
-	scores, err := c.Want(1)
+	scores, err := c.want(1)
 	if err != nil {
 		return err
 	}
@@ -36,9 +36,9 @@ func nmsShape(c *Call) error {
 		}
 		upper = dim.Prod(scores.Shape[0], scores.Shape[1], each)
 	} else if boxes.Ranked && len(boxes.Shape) != 3 {
-		return c.Errorf("boxes %v, want rank 3", boxes.Shape)
+		return c.errorf("boxes %v, want rank 3", boxes.Shape)
 	}
-	c.Out[0].SetTensor(onnx.Int64, Shape{c.Fresh("selected", upper), dim.Const(3)})
+	c.Out[0].SetTensor(onnx.Int64, Shape{c.fresh("selected", upper), dim.Const(3)})
 	return nil
 }
 

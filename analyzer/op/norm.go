@@ -10,7 +10,7 @@ import (
 // batchNormShape: Y like X; the further outputs (statistics of training) have one element per channel, or the shape
 // of the scale where the channels are not known.
 func batchNormShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -18,9 +18,9 @@ func batchNormShape(c *Call) error {
 	channels := Shape{dim.Const(1)} // a rank-1 input has one channel
 	switch scale := c.Input(1); {
 	case scale == nil:
-		return c.Errorf("input 1 is absent, want the scale")
+		return c.errorf("input 1 is absent, want the scale")
 	case x.Ranked && len(x.Shape) == 0:
-		return c.Errorf("input 0 has rank 0, want at least 1")
+		return c.errorf("input 0 has rank 0, want at least 1")
 	case x.Ranked && len(x.Shape) > 1 && c.Int("spatial", 1) != 0:
 		channels = Shape{x.Shape[1]}
 		for i := 1; i < 5; i++ {
@@ -73,7 +73,7 @@ func lrnWork(c *Call) Work { return perElement(c.Out[0], c.Int("size", 1)+3, 2) 
 // (default 1); from 13 on the operator runs along one axis (default the last). rows is the number of independent
 // distributions.
 func softmaxAxis(c *Call) (rows dim.Dim, known bool, err error) {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil || !x.Ranked {
 		return rows, false, err
 	}
@@ -93,7 +93,7 @@ func softmaxAxis(c *Call) (rows dim.Dim, known bool, err error) {
 		a += int64(rank)
 	}
 	if a < 0 || a > int64(rank) {
-		return rows, false, c.Errorf("axis %d is outside rank %d", c.Int("axis", 1), rank)
+		return rows, false, c.errorf("axis %d is outside rank %d", c.Int("axis", 1), rank)
 	}
 	return x.Shape[:a].Elements(), true, nil
 }

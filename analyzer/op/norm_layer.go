@@ -29,7 +29,7 @@ func stashType(c *Call) onnx.DType { return onnx.DType(c.Int("stash_type", int64
 
 // layerNormShape: Y like X; the statistics keep the axes before axis and have extent 1 behind.
 func layerNormShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -42,8 +42,8 @@ func layerNormShape(c *Call) error {
 		}
 		for _, i := range []int{1, 2} {
 			if v := c.Input(i); v != nil && v.Ranked {
-				if s, err := Broadcast(v.Shape, x.Shape); err != nil || len(s) > len(x.Shape) {
-					return c.Errorf("input %d has shape %v, want one that broadcasts to %v", i, v.Shape, x.Shape)
+				if s, err := broadcast(v.Shape, x.Shape); err != nil || len(s) > len(x.Shape) {
+					return c.errorf("input %d has shape %v, want one that broadcasts to %v", i, v.Shape, x.Shape)
 				}
 			}
 		}
@@ -107,7 +107,7 @@ func affine(c *Call) (perElement int64) {
 
 // instanceNormShape checks scale and bias, one element per channel.
 func instanceNormShape(c *Call) error {
-	x, known, err := c.WantRank(0, 3, -1)
+	x, known, err := c.wantRank(0, 3, -1)
 	if err != nil {
 		return err
 	}
@@ -134,20 +134,20 @@ func instanceNormWork(c *Call) Work {
 // groupNormShape checks scale and bias: one element per channel, up to opset 20 one per group.
 func groupNormShape(perChannel bool) func(*Call) error {
 	return func(c *Call) error {
-		x, known, err := c.WantRank(0, 2, -1)
+		x, known, err := c.wantRank(0, 2, -1)
 		if err != nil {
 			return err
 		}
 		c.Out[0].SetType(c.In[0])
 		g := c.Int("num_groups", 0)
 		if g < 1 {
-			return c.Errorf("attribute num_groups is %d, want at least 1", g)
+			return c.errorf("attribute num_groups is %d, want at least 1", g)
 		}
 		if !known {
 			return nil
 		}
 		if ch, ok := x[1].Value(); ok && ch%g != 0 {
-			return c.Errorf("input 0 has %d channels, want a multiple of the group count %d", ch, g)
+			return c.errorf("input 0 has %d channels, want a multiple of the group count %d", ch, g)
 		}
 		want := dim.Const(g)
 		if perChannel {
@@ -184,7 +184,7 @@ func alongAxis(c *Call, def int64, f func(n, rows dim.Dim) Work) Work {
 }
 
 func lpNormShape(c *Call) error {
-	x, known, err := c.WantRank(0, 1, -1)
+	x, known, err := c.wantRank(0, 1, -1)
 	if err != nil {
 		return err
 	}

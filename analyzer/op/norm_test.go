@@ -71,8 +71,8 @@ func TestNormalizations(t *testing.T) {
 		{"hardmax", "Hardmax", 13, nil, 1, []*Value{small()}, "float32[2,4,3,5]", "240", "0"},
 		{"dropout", "Dropout", 7, nil, 2, []*Value{fp16(2, 3)}, "float16[2,3] float16[2,3]", "0", "0"},
 		{"dropout, bool mask", "Dropout", 10, nil, 2, []*Value{f32(2, 3)}, "float32[2,3] bool[2,3]", "0", "0"},
-		{"dropout, not training", "Dropout", 13, nil, 1, []*Value{f32(2, 3), nil, knownScalar(onnx.Bool, BoolOf(false))}, "float32[2,3]", "0", "0"},
-		{"dropout, training", "Dropout", 13, nil, 1, []*Value{f32(2, 3), nil, knownScalar(onnx.Bool, BoolOf(true))}, "float32[2,3]", "12", "0"},
+		{"dropout, not training", "Dropout", 13, nil, 1, []*Value{f32(2, 3), nil, knownScalar(onnx.Bool, boolOf(false))}, "float32[2,3]", "0", "0"},
+		{"dropout, training", "Dropout", 13, nil, 1, []*Value{f32(2, 3), nil, knownScalar(onnx.Bool, boolOf(true))}, "float32[2,3]", "12", "0"},
 
 		{"skip layer", "com.microsoft.SkipLayerNormalization", 1, nil, 4, []*Value{f32("b", "s", 8), f32("b", "s", 8), f32(8), f32(8), f32(8)},
 			"float32[b,s,8] float32[b,s,1] float32[b,s,1] float32[b,s,8]", "75*b*s", "2*b*s"},

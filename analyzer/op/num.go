@@ -210,7 +210,7 @@ func toBool(a Num) Num {
 	if !known {
 		return Num{}
 	}
-	return BoolOf(s != 0)
+	return boolOf(s != 0)
 }
 
 // roundTo is the element as type dt holds it: integers wrap around the width of the type, floats round to its mantissa.

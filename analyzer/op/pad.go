@@ -23,7 +23,7 @@ func pads(c *Call, rank int) (before, after []Num, known bool, err error) {
 	case a != nil && !c.Has(1):
 		amounts = intNums(a.Ints)
 	default:
-		v, err := c.Want(1)
+		v, err := c.want(1)
 		if err != nil {
 			return nil, nil, false, err
 		}
@@ -59,7 +59,7 @@ func pads(c *Call, rank int) (before, after []Num, known bool, err error) {
 }
 
 func padShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func padShape(c *Call) error {
 		return err
 	}
 	if !known {
-		c.Out[0].SetTensor(x.DType, c.FreshShape("pad", len(x.Shape)))
+		c.Out[0].SetTensor(x.DType, c.freshShape("pad", len(x.Shape)))
 		return nil
 	}
 	s := make(Shape, len(x.Shape))
@@ -80,12 +80,12 @@ func padShape(c *Call) error {
 		b, ok1 := before[i].Dim()
 		a, ok2 := after[i].Dim()
 		if !ok1 || !ok2 {
-			s[i] = c.Fresh(fmt.Sprintf("pad_%d", i), dim.Dim{})
+			s[i] = c.fresh(fmt.Sprintf("pad_%d", i), dim.Dim{})
 			continue
 		}
 		s[i] = d.Add(a).Add(b)
 		if v, ok := s[i].Value(); ok && v < 0 {
-			return c.Errorf("axis %d: extent %v with pads %v and %v is %d, want at least 0", i, d, b, a, v)
+			return c.errorf("axis %d: extent %v with pads %v and %v is %d, want at least 0", i, d, b, a, v)
 		}
 	}
 	c.Out[0].SetTensor(x.DType, s)
@@ -100,7 +100,7 @@ func padFold(c *Call) {
 	before, _, known, err := pads(c, len(shape))
 	outShape, ok := intShape(c.Out[0].Shape)
 	n, ok2 := c.Out[0].Shape.Elements().Value()
-	if !known || err != nil || !ok || !ok2 || n > MaxElems {
+	if !known || err != nil || !ok || !ok2 || n > maxElems {
 		return
 	}
 	start := make([]int64, len(shape))

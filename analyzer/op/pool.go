@@ -12,17 +12,17 @@ import (
 func pooling(c *Call, rank int) (window, error) {
 	k := c.Ints("kernel_shape")
 	if len(k) == 0 {
-		return window{}, c.Errorf("attribute kernel_shape is absent, want %d extents", rank-2)
+		return window{}, c.errorf("attribute kernel_shape is absent, want %d extents", rank-2)
 	}
 	if len(k) != rank-2 {
-		return window{}, c.Errorf("attribute kernel_shape has %d entries, want %d", len(k), rank-2)
+		return window{}, c.errorf("attribute kernel_shape has %d entries, want %d", len(k), rank-2)
 	}
 	return readWindow(c, Consts(k...))
 }
 
 // pooled is the output shape of a windowed pooling of input i.
 func pooled(c *Call, i int, layout convolution) (s Shape, known bool, err error) {
-	x, known, err := c.WantRank(i, 3, -1)
+	x, known, err := c.wantRank(i, 3, -1)
 	if err != nil || !known {
 		return nil, false, err
 	}
@@ -95,7 +95,7 @@ func (c *Call) typeOf(i int) onnx.DType {
 }
 
 func globalPool(c *Call, i int, layout convolution, dt onnx.DType) error {
-	x, known, err := c.WantRank(i, 2, -1)
+	x, known, err := c.wantRank(i, 2, -1)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func globalLpPoolWork(c *Call) Work {
 // maxUnpoolShape: input 2, where present, is the whole output shape; else the extents are those of the window that
 // made the input.
 func maxUnpoolShape(c *Call) error {
-	x, known, err := c.WantRank(0, 3, -1)
+	x, known, err := c.wantRank(0, 3, -1)
 	if err != nil {
 		return err
 	}
@@ -137,10 +137,10 @@ func maxUnpoolShape(c *Call) error {
 			return err
 		}
 		if known && ok && len(s) != len(x) {
-			return c.Errorf("input 2 has %d extents, want %d", len(s), len(x))
+			return c.errorf("input 2 has %d extents, want %d", len(s), len(x))
 		}
 		if known && !ok {
-			s, ok = plainConv.join(x[0], x[1], c.FreshShape("unpool", len(x)-2)), true
+			s, ok = plainConv.join(x[0], x[1], c.freshShape("unpool", len(x)-2)), true
 		}
 		c.setOut(0, dt, s, ok)
 		return nil
@@ -165,27 +165,27 @@ func maxUnpoolShape(c *Call) error {
 
 // regionShape types (regions, channels, height, width) for the operators that pool regions of input 0.
 func regionShape(c *Call, height, width int64) error {
-	x, knownX, err := c.WantRank(0, 4, 4)
+	x, knownX, err := c.wantRank(0, 4, 4)
 	if err != nil {
 		return err
 	}
-	rois, knownR, err := c.WantRank(1, 2, 2)
+	rois, knownR, err := c.wantRank(1, 2, 2)
 	if err != nil {
 		return err
 	}
 	if height < 1 || width < 1 {
-		return c.Errorf("output extents are %d and %d, want at least 1", height, width)
+		return c.errorf("output extents are %d and %d, want at least 1", height, width)
 	}
 	s := Shape{{}, {}, dim.Const(height), dim.Const(width)}
 	if knownR {
 		s[0] = rois[0]
 	} else {
-		s[0] = c.Fresh("regions", dim.Dim{})
+		s[0] = c.fresh("regions", dim.Dim{})
 	}
 	if knownX {
 		s[1] = x[1]
 	} else {
-		s[1] = c.Fresh("channels", dim.Dim{})
+		s[1] = c.fresh("channels", dim.Dim{})
 	}
 	c.Out[0].SetTensor(c.In[0].DType, s)
 	return nil
@@ -194,7 +194,7 @@ func regionShape(c *Call, height, width int64) error {
 func maxRoiPoolShape(c *Call) error {
 	p := c.Ints("pooled_shape")
 	if len(p) != 2 {
-		return c.Errorf("attribute pooled_shape has %d entries, want 2", len(p))
+		return c.errorf("attribute pooled_shape has %d entries, want 2", len(p))
 	}
 	return regionShape(c, p[0], p[1])
 }

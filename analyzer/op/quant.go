@@ -9,7 +9,7 @@ const msDomain = "com.microsoft"
 
 // quantizeShape: the element type is that of the zero point, else attribute output_dtype, else uint8.
 func quantizeShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -28,11 +28,11 @@ func quantizeShape(c *Call) error {
 
 // dequantizeShape: the element type is attribute output_dtype (opset 23), else that of the scale.
 func dequantizeShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
-	scale, err := c.Want(1)
+	scale, err := c.want(1)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func blockedScale(c *Call, x *Value) error {
 		return nil
 	}
 	if len(scale.Shape) != len(x.Shape) {
-		return c.Errorf("scale %v of blocks, want the rank of %v", scale.Shape, x.Shape)
+		return c.errorf("scale %v of blocks, want the rank of %v", scale.Shape, x.Shape)
 	}
 	a, err := axis(c.Int("axis", 1), len(x.Shape))
 	if err != nil {
@@ -64,7 +64,7 @@ func blockedScale(c *Call, x *Value) error {
 	n, ok1 := x.Shape[a].Value()
 	k, ok2 := scale.Shape[a].Value()
 	if ok1 && ok2 && k != (n+size-1)/size {
-		return c.Errorf("%d scales along axis %d, want %d blocks of %d", k, a, (n+size-1)/size, size)
+		return c.errorf("%d scales along axis %d, want %d blocks of %d", k, a, (n+size-1)/size, size)
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func dequantizeWork(c *Call) Work {
 
 // dynamicQuantizeShape: the quantised tensor, its scale and its zero point.
 func dynamicQuantizeShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}

@@ -7,11 +7,11 @@ import "github.com/onnxcost/onnxcost/analyzer/onnx"
 // randomShape reads shape and element type from the attributes.
 func randomShape(c *Call) error {
 	if !c.HasAttr("shape") {
-		return c.Errorf("attribute shape is absent, want the extents")
+		return c.errorf("attribute shape is absent, want the extents")
 	}
 	for i, n := range c.Ints("shape") {
 		if n < 0 {
-			return c.Errorf("attribute shape: extent %d is %d, want at least 0", i, n)
+			return c.errorf("attribute shape: extent %d is %d, want at least 0", i, n)
 		}
 	}
 	c.Out[0].SetTensor(onnx.DType(c.Int("dtype", int64(onnx.Float32))), Consts(c.Ints("shape")...))
@@ -20,7 +20,7 @@ func randomShape(c *Call) error {
 
 // randomLikeShape has the shape of the input and its element type unless the attribute names one.
 func randomLikeShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -30,12 +30,12 @@ func randomLikeShape(c *Call) error {
 
 // multinomialShape: [batch, classes] → [batch, sample_size].
 func multinomialShape(c *Call) error {
-	s, known, err := c.WantRank(0, 2, 2)
+	s, known, err := c.wantRank(0, 2, 2)
 	if err != nil {
 		return err
 	}
 	if !known {
-		s = c.FreshShape("batch", 1)
+		s = c.freshShape("batch", 1)
 	}
 	out := append(Shape{s[0]}, Consts(c.Int("sample_size", 1))...)
 	c.Out[0].SetTensor(onnx.DType(c.Int("dtype", int64(onnx.Int32))), out)

@@ -15,7 +15,7 @@ func tileShape(c *Call) error { return tile(c, tileRepeats) }
 func tileShape1(c *Call) error { return tile(c, tileRepeats1) }
 
 func tile(c *Call, repeats func(c *Call, rank int) ([]Num, error)) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func tile(c *Call, repeats func(c *Call, rank int) ([]Num, error)) error {
 	for i, d := range x.Shape {
 		r, ok := rs[i].Dim()
 		if !ok {
-			s[i] = c.Fresh(fmt.Sprintf("tile_%d", i), dim.Dim{})
+			s[i] = c.fresh(fmt.Sprintf("tile_%d", i), dim.Dim{})
 			continue
 		}
 		s[i] = d.Mul(r)
@@ -41,7 +41,7 @@ func tile(c *Call, repeats func(c *Call, rank int) ([]Num, error)) error {
 }
 
 func tileRepeats(c *Call, rank int) ([]Num, error) {
-	v, err := c.Want(1)
+	v, err := c.want(1)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func tileFold(c *Call) {
 	}
 	n, ok := c.Out[0].Shape.Elements().Value()
 	outShape, ok2 := intShape(c.Out[0].Shape)
-	if !ok || !ok2 || n > MaxElems {
+	if !ok || !ok2 || n > maxElems {
 		return
 	}
 	strides := rowMajor(shape)
@@ -124,14 +124,14 @@ func spaceToDepthShape(c *Call) error {
 func blockShape(c *Call, f func(s Shape, b dim.Dim) Shape) error {
 	b := c.Int("blocksize", 0)
 	if b < 1 {
-		return c.Errorf("attribute blocksize is %d, want at least 1", b)
+		return c.errorf("attribute blocksize is %d, want at least 1", b)
 	}
-	s, known, err := c.WantRank(0, 4, 4)
+	s, known, err := c.wantRank(0, 4, 4)
 	if err != nil {
 		return err
 	}
 	if !known {
-		s = c.FreshShape("nchw", 4)
+		s = c.freshShape("nchw", 4)
 	}
 	c.Out[0].SetTensor(c.In[0].DType, f(s, dim.Const(b)))
 	return nil
@@ -188,15 +188,15 @@ func reverseSequenceFold(c *Call) {
 
 // oneHotShape inserts an axis of extent depth.
 func oneHotShape(c *Call) error {
-	idx, err := c.Want(0)
+	idx, err := c.want(0)
 	if err != nil {
 		return err
 	}
-	depth, err := c.Want(1)
+	depth, err := c.want(1)
 	if err != nil {
 		return err
 	}
-	values, err := c.Want(2)
+	values, err := c.want(2)
 	if err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func oneHotShape(c *Call) error {
 		d, ok = toInt(e[0]).Dim()
 	}
 	if !ok {
-		d = c.Fresh("depth", dim.Dim{})
+		d = c.fresh("depth", dim.Dim{})
 	}
 	s := append(Shape{}, idx.Shape[:a]...)
 	s = append(append(s, d), idx.Shape[a:]...)
@@ -230,7 +230,7 @@ func oneHotFold(c *Call) {
 	a, err := axis(c.Int("axis", -1), len(shape)+1)
 	n, ok := c.Out[0].Shape.Elements().Value()
 	outShape, ok2 := intShape(c.Out[0].Shape)
-	if err != nil || !ok || !ok2 || n > MaxElems {
+	if err != nil || !ok || !ok2 || n > maxElems {
 		return
 	}
 	depth := outShape[a]
@@ -260,7 +260,7 @@ func oneHotFold(c *Call) {
 func eyeLikeFold(c *Call) {
 	out := c.Out[0]
 	shape, ok := intShape(out.Shape)
-	if !out.Ranked || !ok || len(shape) != 2 || shape[0]*shape[1] > MaxElems || out.DType.IsFloat() && shape[0]*shape[1] > maxFloats {
+	if !out.Ranked || !ok || len(shape) != 2 || shape[0]*shape[1] > maxElems || out.DType.IsFloat() && shape[0]*shape[1] > maxFloats {
 		return
 	}
 	k := c.Int("k", 0)
@@ -278,7 +278,7 @@ func eyeLikeFold(c *Call) {
 
 // centerCropPadShape sets the extents of the listed axes, all by default.
 func centerCropPadShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -300,10 +300,10 @@ func centerCropPadShape(c *Call) error {
 		return err
 	}
 	if !known {
-		target = c.FreshShape("crop", len(changed))
+		target = c.freshShape("crop", len(changed))
 	}
 	if len(target) != len(changed) {
-		return c.Errorf("%d extents, want %d", len(target), len(changed))
+		return c.errorf("%d extents, want %d", len(target), len(changed))
 	}
 	s := append(Shape{}, x.Shape...)
 	for i, a := range changed {

@@ -36,7 +36,7 @@ func reducedAxes(c *Call, rank int) (reduced []bool, known bool, err error) {
 	as, given, known := c.axesInput(1)
 	if !known {
 		n := c.Input(1)
-		if !n.Ranked || n.Shape.Elements().IsConst() && !n.Shape.Elements().Is(0) || !n.Shape.IsConst() {
+		if !n.Ranked || n.Shape.Elements().IsConst() && !n.Shape.Elements().Is(0) || !n.Shape.isConst() {
 			return nil, false, nil
 		}
 		as = nil // an empty list has no elements to know
@@ -59,7 +59,7 @@ func reducedAxes(c *Call, rank int) (reduced []bool, known bool, err error) {
 }
 
 func reduceShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func reduceShape(c *Call) error {
 		for i, d := range x.Shape {
 			s[i] = d
 			if !d.Is(1) {
-				s[i] = c.Fresh(fmt.Sprintf("reduce_%d", i), d)
+				s[i] = c.fresh(fmt.Sprintf("reduce_%d", i), d)
 			}
 		}
 		c.Out[0].SetTensor(x.DType, s)
@@ -89,7 +89,7 @@ func reduceShape(c *Call) error {
 	}
 	if n := c.Input(1); n.Ranked && len(n.Shape) == 1 {
 		if k, ok := n.Shape[0].Value(); ok && k <= int64(len(x.Shape)) {
-			c.Out[0].SetTensor(x.DType, c.FreshShape("reduce", len(x.Shape)-int(k)))
+			c.Out[0].SetTensor(x.DType, c.freshShape("reduce", len(x.Shape)-int(k)))
 			return nil
 		}
 	}
@@ -121,7 +121,7 @@ func reduceFold(c *Call, fold func(group []Num) Num) {
 		return // without a reduction the operator still applies its element-wise part
 	}
 	n, ok := c.Out[0].Shape.Elements().Value()
-	if !ok || n > MaxElems {
+	if !ok || n > maxElems {
 		return
 	}
 	kept := make([]int64, len(shape)) // the shape with reduced axes of extent 1
@@ -209,7 +209,7 @@ func extremeOf(f func(a, b Num) Num) func([]Num) Num { return chain(Num{}, f) }
 
 // argShape is ArgMax and ArgMin: the position along one axis.
 func argShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -318,7 +318,7 @@ func cumulativeFold(neutral Num, f func(a, b Num) Num) func(*Call) {
 
 // topKShape replaces one axis by k: an attribute in opset 1, an input later.
 func topKShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -346,7 +346,7 @@ func topK(c *Call, extent dim.Dim) (dim.Dim, error) {
 	if a := c.Node.Attr("k"); a != nil && len(c.In) < 2 {
 		return dim.Const(a.I), nil
 	}
-	v, err := c.Want(1)
+	v, err := c.want(1)
 	if err != nil {
 		return dim.Dim{}, err
 	}
@@ -358,7 +358,7 @@ func topK(c *Call, extent dim.Dim) (dim.Dim, error) {
 			return k, nil
 		}
 	}
-	return c.Fresh("topk", extent), nil
+	return c.fresh("topk", extent), nil
 }
 
 // topKFold sorts each line; equal elements keep the lower index first, as the standard asks.
@@ -373,7 +373,7 @@ func topKFold(c *Call) {
 		return
 	}
 	n, ok := c.Out[0].Shape.Elements().Value()
-	if !ok || n > MaxElems {
+	if !ok || n > maxElems {
 		return
 	}
 	values, indices := make([]Num, n), make([]Num, n)

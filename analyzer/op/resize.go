@@ -47,11 +47,11 @@ func (c *Call) scaled(d dim.Dim, scale Num, hint string) dim.Dim {
 	if f, ok := scale.Float64(); ok && f > 0 && f < 1<<20 {
 		upper = d.MulInt(int64(math.Ceil(f)))
 	}
-	return c.Fresh(hint, upper)
+	return c.fresh(hint, upper)
 }
 
 func resizeShape(c *Call, in resizeInputs) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func resizeShape(c *Call, in resizeInputs) error {
 			nums = make([]Num, len(resized))
 		}
 		if len(nums) != len(resized) {
-			return c.Errorf("%d sizes, want %d", len(nums), len(resized))
+			return c.errorf("%d sizes, want %d", len(nums), len(resized))
 		}
 		return resizeTo(c, s, resized, nums)
 	}
@@ -163,7 +163,7 @@ func resizeTo(c *Call, s Shape, resized []int, sizes []Num) error {
 		for i, a := range resized {
 			d, ok := sizes[i].Dim()
 			if !ok {
-				d = c.Fresh(fmt.Sprintf("resize_%d", a), dim.Dim{})
+				d = c.fresh(fmt.Sprintf("resize_%d", a), dim.Dim{})
 			}
 			s[a] = d
 		}
@@ -195,7 +195,7 @@ func resizeTo(c *Call, s Shape, resized []int, sizes []Num) error {
 			}
 		}
 		if s[a] = best; !known {
-			s[a] = c.Fresh(fmt.Sprintf("resize_%d", a), dim.Dim{})
+			s[a] = c.fresh(fmt.Sprintf("resize_%d", a), dim.Dim{})
 		}
 	}
 	return nil

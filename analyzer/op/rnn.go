@@ -65,17 +65,17 @@ func (k cell) geometry(c *Call) (g recurrent, known bool, err error) {
 	case "bidirectional":
 		g.directions = 2
 	default:
-		return g, false, c.Errorf("attribute direction is %q, want forward, reverse or bidirectional", d)
+		return g, false, c.errorf("attribute direction is %q, want forward, reverse or bidirectional", d)
 	}
-	x, knownX, err := c.WantRank(0, 3, 3)
+	x, knownX, err := c.wantRank(0, 3, 3)
 	if err != nil {
 		return g, false, err
 	}
-	w, knownW, err := c.WantRank(1, 3, 3)
+	w, knownW, err := c.wantRank(1, 3, 3)
 	if err != nil {
 		return g, false, err
 	}
-	r, knownR, err := c.WantRank(2, 3, 3)
+	r, knownR, err := c.wantRank(2, 3, 3)
 	if err != nil {
 		return g, false, err
 	}
@@ -85,7 +85,7 @@ func (k cell) geometry(c *Call) (g recurrent, known bool, err error) {
 	hidden := c.Int("hidden_size", 0)
 	switch {
 	case hidden < 0:
-		return g, false, c.Errorf("attribute hidden_size is %d, want at least 1", hidden)
+		return g, false, c.errorf("attribute hidden_size is %d, want at least 1", hidden)
 	case hidden > 0:
 		g.hidden = dim.Const(hidden)
 	case knownR:
@@ -104,7 +104,7 @@ func (k cell) geometry(c *Call) (g recurrent, known bool, err error) {
 	}
 	if knownW {
 		if g.input, err = sameDim(g.input, w[2]); err != nil {
-			return g, false, c.Errorf("input 0 has %v features, want %v as input 1", x[2], w[2])
+			return g, false, c.errorf("input 0 has %v features, want %v as input 1", x[2], w[2])
 		}
 	}
 	for i, s := range []struct {
@@ -117,7 +117,7 @@ func (k cell) geometry(c *Call) (g recurrent, known bool, err error) {
 			if k.turned {
 				s.shape, want = turn(s.shape), turn(want)
 			}
-			return g, false, c.Errorf("input %d has shape %v, want %v", i+1, s.shape, want)
+			return g, false, c.errorf("input %d has shape %v, want %v", i+1, s.shape, want)
 		}
 	}
 	return g, true, nil
@@ -168,7 +168,7 @@ func (k cell) shape(c *Call) error {
 	}
 	for _, i := range k.initial {
 		if v := c.Input(i); v != nil && v.Ranked && !mayEqual(v.Shape, state) {
-			return c.Errorf("input %d has shape %v, want %v", i, v.Shape, state)
+			return c.errorf("input %d has shape %v, want %v", i, v.Shape, state)
 		}
 	}
 	return nil

@@ -59,7 +59,7 @@ type Rule struct {
 	Since  int64
 
 	// Shape fills element type and shape of every Call.Out from Call.In and the attributes. An error says what is
-	// wrong with the node; a Shape that merely cannot know leaves the rank or the extent unknown (Call.Fresh).
+	// wrong with the node; a Shape that merely cannot know leaves the rank or the extent unknown (Call.fresh).
 	Shape func(*Call) error
 	// Work counts one execution; it runs after Shape. Zero work is written noWork.
 	Work   func(*Call) Work

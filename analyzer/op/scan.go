@@ -18,14 +18,14 @@ func scanShape(c *Call) error {
 	}
 	scanned := int(c.Int("num_scan_inputs", 0))
 	if scanned < 1 || scanned > len(c.In) {
-		return c.Errorf("attribute num_scan_inputs is %d, want 1 to %d", scanned, len(c.In))
+		return c.errorf("attribute num_scan_inputs is %d, want 1 to %d", scanned, len(c.In))
 	}
 	states, outs := len(c.In)-scanned, len(c.Out)-(len(c.In)-scanned)
 	if outs < 0 {
-		return c.Errorf("%d outputs, want at least the %d states", len(c.Out), states)
+		return c.errorf("%d outputs, want at least the %d states", len(c.Out), states)
 	}
 	for i := range c.In {
-		if _, err := c.Want(i); err != nil {
+		if _, err := c.want(i); err != nil {
 			return err
 		}
 	}
@@ -42,17 +42,17 @@ func scanShape(c *Call) error {
 		}
 		a, err := axis(listed(c.Ints("scan_input_axes"), i), len(x.Shape))
 		if err != nil {
-			return c.Errorf("scan input %d: %w", i, err)
+			return c.errorf("scan input %d: %w", i, err)
 		}
 		v.SetTensor(x.DType, slices.Delete(append(Shape{}, x.Shape...), a, a+1))
 		if !have {
 			length, have = x.Shape[a], true
 		} else if length, err = sameDim(length, x.Shape[a]); err != nil {
-			return c.Errorf("scan input %d: %w", i, err)
+			return c.errorf("scan input %d: %w", i, err)
 		}
 	}
 	if !have {
-		length = c.Fresh("scan", dim.Dim{})
+		length = c.fresh("scan", dim.Dim{})
 	}
 	f := fixpoint{Call: c, graph: g, initial: c.In[:states], inputs: func(carried []*Value) []*Value {
 		return append(carried, parts...)
@@ -61,7 +61,7 @@ func scanShape(c *Call) error {
 		return err
 	}
 	if len(f.body.Outputs) != len(c.Out) {
-		return c.Errorf("the body has %d outputs, want %d", len(f.body.Outputs), len(c.Out))
+		return c.errorf("the body has %d outputs, want %d", len(f.body.Outputs), len(c.Out))
 	}
 	c.Engine.Run(f.body, length)
 	for i := range states {
@@ -75,7 +75,7 @@ func scanShape(c *Call) error {
 		}
 		a, err := axis(listed(c.Ints("scan_output_axes"), i), len(elem.Shape)+1)
 		if err != nil {
-			return c.Errorf("scan output %d: %w", i, err)
+			return c.errorf("scan output %d: %w", i, err)
 		}
 		out.SetTensor(elem.DType, slices.Insert(append(Shape{}, elem.Shape...), a, length))
 	}
@@ -101,13 +101,13 @@ func scan8Shape(c *Call) error {
 	states := len(c.In) - 1 - scanned
 	outs := len(c.Out) - states
 	if scanned < 1 || states < 0 || outs < 0 {
-		return c.Errorf("%d inputs, %d of them scanned, and %d outputs do not fit", len(c.In), scanned, len(c.Out))
+		return c.errorf("%d inputs, %d of them scanned, and %d outputs do not fit", len(c.In), scanned, len(c.Out))
 	}
 	batch, length := dim.Dim{}, dim.Dim{}
 	haveBatch, haveLength := false, false
 	inner := make([]*Value, len(c.In)-1)
 	for i := range inner {
-		x, err := c.Want(i + 1)
+		x, err := c.want(i + 1)
 		if err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func scan8Shape(c *Call) error {
 			continue
 		}
 		if len(x.Shape) < lead {
-			return c.Errorf("input %d has rank %d, want at least %d", i+1, len(x.Shape), lead)
+			return c.errorf("input %d has rank %d, want at least %d", i+1, len(x.Shape), lead)
 		}
 		batch, haveBatch = x.Shape[0], true
 		if i >= states {
@@ -130,10 +130,10 @@ func scan8Shape(c *Call) error {
 		inner[i].SetTensor(x.DType, x.Shape[lead:])
 	}
 	if !haveBatch {
-		batch = c.Fresh("batch", dim.Dim{})
+		batch = c.fresh("batch", dim.Dim{})
 	}
 	if !haveLength {
-		length = c.Fresh("scan", dim.Dim{})
+		length = c.fresh("scan", dim.Dim{})
 	}
 	f := fixpoint{Call: c, graph: g, initial: inner[:states], inputs: func(carried []*Value) []*Value {
 		return append(carried, inner[states:]...)
@@ -142,7 +142,7 @@ func scan8Shape(c *Call) error {
 		return err
 	}
 	if len(f.body.Outputs) != len(c.Out) {
-		return c.Errorf("the body has %d outputs, want %d", len(f.body.Outputs), len(c.Out))
+		return c.errorf("the body has %d outputs, want %d", len(f.body.Outputs), len(c.Out))
 	}
 	c.Engine.Run(f.body, batch.Mul(length))
 	for i, out := range c.Out {
@@ -170,11 +170,11 @@ func sequenceMapShape(c *Call) error {
 		return err
 	}
 	for i := range c.In {
-		if _, err := c.Want(i); err != nil {
+		if _, err := c.want(i); err != nil {
 			return err
 		}
 	}
-	if !seq.HasItems || len(seq.Items) > maxUnroll && Common(seq.Items).Kind != onnx.KindUnknown {
+	if !seq.HasItems || len(seq.Items) > maxUnroll && common(seq.Items).Kind != onnx.KindUnknown {
 		return mapElements(c, g, seq)
 	}
 	items := make([][]*Value, len(c.Out))
@@ -187,7 +187,7 @@ func sequenceMapShape(c *Call) error {
 			in[i] = v
 			if v.Kind == onnx.KindSequence {
 				if v.HasItems && k >= len(v.Items) {
-					return c.Errorf("input %d has %d items, want %d", i, len(v.Items), len(seq.Items))
+					return c.errorf("input %d has %d items, want %d", i, len(v.Items), len(seq.Items))
 				}
 				in[i] = elementOf(v, k)
 			}
@@ -259,7 +259,7 @@ func mapElements(c *Call, g *onnx.Graph, seq *Value) error {
 	}
 	times := dim.Const(int64(len(seq.Items)))
 	if !seq.HasItems {
-		times = c.Fresh("items", dim.Dim{})
+		times = c.fresh("items", dim.Dim{})
 	}
 	c.Engine.Run(b, times)
 	for i, o := range c.Out {

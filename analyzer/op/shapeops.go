@@ -11,12 +11,12 @@ import (
 
 // shapeShape is Shape: a vector with one element per axis of [start, end).
 func shapeShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
 	if !x.Ranked {
-		c.Out[0].SetTensor(onnx.Int64, Shape{c.Fresh("rank", dim.Dim{})})
+		c.Out[0].SetTensor(onnx.Int64, Shape{c.fresh("rank", dim.Dim{})})
 		return nil
 	}
 	s := x.Shape[shapeRange(c, len(x.Shape)).lo:shapeRange(c, len(x.Shape)).hi]
@@ -46,7 +46,7 @@ func shapeRange(c *Call, rank int) span {
 
 // sizeShape is Size: the number of elements as a scalar.
 func sizeShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -60,15 +60,15 @@ func sizeShape(c *Call) error {
 // targetShape reads input i as a shape. Single unknown entries become fresh extents; known is false where not even
 // the rank is known. Negative constants are an error.
 func (c *Call) targetShape(i int, hint string) (s Shape, known bool, err error) {
-	v, err := c.Want(i)
+	v, err := c.want(i)
 	if err != nil {
 		return nil, false, err
 	}
-	if ds, ok, okAll := v.Dims(); okAll {
+	if ds, ok, okAll := v.dims(); okAll {
 		s = make(Shape, len(ds))
 		for k, d := range ds {
 			if !ok[k] {
-				s[k] = c.Fresh(fmt.Sprintf("%s_%d", hint, k), dim.Dim{})
+				s[k] = c.fresh(fmt.Sprintf("%s_%d", hint, k), dim.Dim{})
 				continue
 			}
 			if n, isConst := d.Value(); isConst && n < 0 {
@@ -80,7 +80,7 @@ func (c *Call) targetShape(i int, hint string) (s Shape, known bool, err error) 
 	}
 	if v.Ranked && len(v.Shape) == 1 {
 		if n, ok := v.Shape[0].Value(); ok && n <= 64 {
-			return c.FreshShape(hint, int(n)), true, nil
+			return c.freshShape(hint, int(n)), true, nil
 		}
 	}
 	return nil, false, nil
@@ -106,7 +106,7 @@ func sameExtents(in, out *Value) bool { return in.Ranked && out.Ranked && in.Sha
 
 // reshapeShape is Reshape: 0 copies an extent (unless allowzero), one -1 takes what is left.
 func reshapeShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func reshapeShape(c *Call) error {
 	if a := c.Node.Attr("shape"); a != nil && len(c.In) < 2 { // opset 1
 		target = intNums(a.Ints)
 	} else {
-		v, err := c.Want(1)
+		v, err := c.want(1)
 		if err != nil {
 			return err
 		}
@@ -187,7 +187,7 @@ func reshape(c *Call, x *Value, target []Num) (Shape, error) {
 	}
 	for i := range s {
 		if unknown > 0 && isOpen(target[i], x, i) {
-			s[i] = c.Fresh(fmt.Sprintf("reshape_%d", i), dim.Dim{})
+			s[i] = c.fresh(fmt.Sprintf("reshape_%d", i), dim.Dim{})
 		}
 	}
 	if unknown == 0 && haveTotal {
@@ -220,12 +220,12 @@ func targetText(target []Num) string {
 
 // flattenShape is Flatten: axes before axis form the rows, the others the columns.
 func flattenShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
 	if !x.Ranked {
-		c.Out[0].SetTensor(x.DType, c.FreshShape("flatten", 2))
+		c.Out[0].SetTensor(x.DType, c.freshShape("flatten", 2))
 		return nil
 	}
 	a := c.Int("axis", 1)
@@ -233,7 +233,7 @@ func flattenShape(c *Call) error {
 		a += int64(len(x.Shape))
 	}
 	if a < 0 || a > int64(len(x.Shape)) {
-		return c.Errorf("axis %d is outside rank %d", c.Int("axis", 1), len(x.Shape))
+		return c.errorf("axis %d is outside rank %d", c.Int("axis", 1), len(x.Shape))
 	}
 	c.Out[0].SetTensor(x.DType, Shape{x.Shape[:a].Elements(), x.Shape[a:].Elements()})
 	return nil
@@ -253,7 +253,7 @@ func (c *Call) axesInput(i int) (as []int64, given, known bool) {
 }
 
 func squeezeShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -261,7 +261,7 @@ func squeezeShape(c *Call) error {
 	if !known || !x.Ranked {
 		if n := c.Input(1); !known && x.Ranked && n != nil && n.Ranked && len(n.Shape) == 1 {
 			if k, ok := n.Shape[0].Value(); ok && k <= int64(len(x.Shape)) {
-				c.Out[0].SetTensor(x.DType, c.FreshShape("squeeze", len(x.Shape)-int(k)))
+				c.Out[0].SetTensor(x.DType, c.freshShape("squeeze", len(x.Shape)-int(k)))
 				return nil
 			}
 		}
@@ -276,7 +276,7 @@ func squeezeShape(c *Call) error {
 		}
 		for _, a := range idx {
 			if v, ok := x.Shape[a].Value(); ok && v != 1 {
-				return c.Errorf("axis %d has extent %d, want 1", a, v)
+				return c.errorf("axis %d has extent %d, want 1", a, v)
 			}
 			drop[a] = true
 		}
@@ -296,13 +296,13 @@ func squeezeShape(c *Call) error {
 }
 
 func unsqueezeShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
 	as, given, known := c.axesInput(1)
 	if !given {
-		return c.Errorf("no axes, want an input or an attribute")
+		return c.errorf("no axes, want an input or an attribute")
 	}
 	if !known || !x.Ranked {
 		c.Out[0].SetUnranked(x.DType)
@@ -346,7 +346,7 @@ func sameElementsFold(c *Call) {
 }
 
 func expandShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -358,7 +358,7 @@ func expandShape(c *Call) error {
 		c.Out[0].SetUnranked(x.DType)
 		return nil
 	}
-	s, err := Broadcast(x.Shape, target)
+	s, err := broadcast(x.Shape, target)
 	if err != nil {
 		return err
 	}
@@ -378,7 +378,7 @@ func expandFold(c *Call) {
 	n, ok := out.Shape.Elements().Value()
 	src, ok2 := intShape(c.In[0].Shape)
 	nums := c.In[0].Elems()
-	if !ok || !ok2 || n > MaxElems || nums == nil {
+	if !ok || !ok2 || n > maxElems || nums == nil {
 		return
 	}
 	st := broadcastStrides(src, len(shape))

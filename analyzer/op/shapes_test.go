@@ -349,3 +349,30 @@ func TestContribRules(t *testing.T) {
 		{op: "ConstantFill", opset: 1, as: attributes{"shape": []int64{4}}, want: "float32[4]"},
 	})
 }
+
+// TestEarlierForms: operators as early opsets have them, with attributes in the place of inputs.
+func TestEarlierForms(t *testing.T) {
+	channels := attributes{"broadcast": 1, "axis": 1}
+	runRuleCases(t, []ruleCase{
+		{op: "Add", opset: 6, as: channels, in: in(f32("n", 3, "h", "w"), f32(3)), want: "float32[n,3,h,w]", work: "0 3*h*n*w 0"},
+		{op: "Div", opset: 6, as: channels, in: in(f32("n", 3), f32(3)), want: "float32[n,3]", work: "0 0 3*n"},
+		{op: "Greater", opset: 6, as: channels, in: in(f32("n", 3), f32(3)), want: "bool[n,3]", work: "0 3*n 0"},
+		{op: "And", opset: 6, in: in(tensorOf(onnx.Bool, "n"), tensorOf(onnx.Bool, "n")), want: "bool[n]"},
+		{op: "Cast", opset: 5, as: attributes{"to": "INT64"}, in: in(f32("n", 2)), want: "int64[n,2]"},
+		{op: "Concat", opset: 3, in: in(f32("n", 3), f32("n", 4)), want: "float32[n,7]"},
+		{op: "Slice", opset: 9, as: attributes{"starts": []int64{1}, "ends": []int64{-1}, "axes": []int64{0}}, in: in(f32(5, "w")), want: "float32[3,w]"},
+		{op: "Split", opset: 2, outs: 2, as: attributes{"axis": 1}, in: in(f32("n", 8)), want: "float32[n,4] float32[n,4]"},
+		{op: "Squeeze", opset: 11, as: attributes{"axes": []int64{-1}}, in: in(f32("n", 3, 1)), want: "float32[n,3]"},
+		{op: "Unsqueeze", opset: 11, as: attributes{"axes": []int64{0, 2}}, in: in(f32("n", 3)), want: "float32[1,n,1,3]"},
+		{op: "Reshape", opset: 4, as: attributes{"shape": []int64{0, -1}}, in: in(f32("n", 3, 4)), want: "float32[n,12]"},
+		{op: "Clip", opset: 10, as: attributes{"min": 0.0, "max": 6.0}, in: in(f32("n", 3)), want: "float32[n,3]"},
+		{op: "ReduceProd", opset: 12, as: attributes{"axes": []int64{1}, "keepdims": 0}, in: in(f32("n", 3)), want: "float32[n]"},
+		{op: "ReduceMin", opset: 12, in: in(f32("n", 3)), want: "float32[1,1]"},
+		{op: "Shape", opset: 12, in: in(f32("n", 3)), want: "int64[2]", data: "n 3"},
+		{op: "Size", opset: 12, in: in(f32("n", 3)), want: "int64[]", data: "3*n"},
+		{op: "Constant", opset: 11, as: attributes{"value_ints": []int64{2, 5}}, want: "int64[2]", data: "2 5"},
+		{op: "ConstantOfShape", opset: 9, in: in(known(2, 3)), want: "float32[2,3]"},
+		{op: "Range", opset: 11, in: in(knownScalar(onnx.Int64, IntOf(2)), knownScalar(onnx.Int64, IntOf(11)), knownScalar(onnx.Int64, IntOf(3))),
+			want: "int64[3]", data: "2 5 8"},
+	})
+}

@@ -12,18 +12,18 @@ import (
 
 // extentOf is the known scalar in input i, else a fresh extent. A negative constant is an error.
 func (c *Call) extentOf(i int, hint string) (dim.Dim, error) {
-	v, err := c.Want(i)
+	v, err := c.want(i)
 	if err != nil {
 		return dim.Dim{}, err
 	}
 	n, ok := scalar(v)
 	if d, isInt := n.Dim(); ok && isInt {
 		if k, isConst := d.Value(); isConst && k < 0 {
-			return dim.Dim{}, c.Errorf("input %d is %d, want at least 0", i, k)
+			return dim.Dim{}, c.errorf("input %d is %d, want at least 0", i, k)
 		}
 		return d, nil
 	}
-	return c.Fresh(hint, dim.Dim{}), nil
+	return c.fresh(hint, dim.Dim{}), nil
 }
 
 // bins is the number of values of a one-sided spectrum: floor(n/2) + 1.
@@ -49,7 +49,7 @@ func fftWork(c *Call, n dim.Dim, real bool) dim.Dim {
 	case ok && v > 1:
 		levels = dim.Const(int64(bits.Len64(uint64(v - 1))))
 	case !ok:
-		levels = c.Fresh("log2", n)
+		levels = c.fresh("log2", n)
 	}
 	w := dim.Prod(dim.Const(5), n, levels)
 	if real {
@@ -62,7 +62,7 @@ func fftWork(c *Call, n dim.Dim, real bool) dim.Dim {
 // and two for complex ones.
 func dftShape(axisAt func(c *Call, rank int) (a int, known bool, err error)) func(*Call) error {
 	return func(c *Call) error {
-		s, known, err := c.WantRank(0, 2, -1)
+		s, known, err := c.wantRank(0, 2, -1)
 		if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func dftShape(axisAt func(c *Call, rank int) (a int, known bool, err error)) fun
 			return err
 		}
 		if !known {
-			out := c.FreshShape("dft", len(s))
+			out := c.freshShape("dft", len(s))
 			out[len(s)-1] = dftLast(c)
 			c.Out[0].SetTensor(dt, out)
 			return nil
@@ -159,12 +159,12 @@ func dftWork(axisAt func(c *Call, rank int) (a int, known bool, err error)) func
 
 // stftShape: signal [batch, length, 1 or 2] → [batch, frames, bins, 2].
 func stftShape(c *Call) error {
-	s, known, err := c.WantRank(0, 2, 3)
+	s, known, err := c.wantRank(0, 2, 3)
 	if err != nil {
 		return err
 	}
 	if !known {
-		s = c.FreshShape("signal", 3)
+		s = c.freshShape("signal", 3)
 	}
 	frame, err := frameLength(c)
 	if err != nil {
@@ -175,7 +175,7 @@ func stftShape(c *Call) error {
 		return err
 	}
 	if step.Is(0) {
-		return c.Errorf("frame step is 0, want at least 1")
+		return c.errorf("frame step is 0, want at least 1")
 	}
 	frames := s[1].Sub(frame).FloorDiv(step).AddInt(1)
 	if c.Int("onesided", 1) != 0 {
@@ -198,9 +198,9 @@ func frameLength(c *Call) (dim.Dim, error) {
 		return w.Shape[0], nil
 	}
 	if !c.Has(3) {
-		return dim.Dim{}, c.Errorf("neither window nor frame_length, want one")
+		return dim.Dim{}, c.errorf("neither window nor frame_length, want one")
 	}
-	return c.Fresh("frame_length", dim.Dim{}), nil
+	return c.fresh("frame_length", dim.Dim{}), nil
 }
 
 // stftWork: the window and a transform for each frame.

@@ -75,7 +75,7 @@ func sliceSpecs(c *Call, rank int) (specs []sliceSpec, known bool, err error) {
 
 // sliceShape is Slice: negative positions count from the end, all are clamped to the extent.
 func sliceShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -88,14 +88,14 @@ func sliceShape(c *Call) error {
 		return err
 	}
 	if !known {
-		c.Out[0].SetTensor(x.DType, c.FreshShape("slice", len(x.Shape)))
+		c.Out[0].SetTensor(x.DType, c.freshShape("slice", len(x.Shape)))
 		return nil
 	}
 	s := append(Shape{}, x.Shape...)
 	for _, sp := range specs {
 		n, _, ok := sliceExtent(x.Shape[sp.axis], sp)
 		if !ok {
-			n = c.Fresh(fmt.Sprintf("slice_%d", sp.axis), x.Shape[sp.axis])
+			n = c.fresh(fmt.Sprintf("slice_%d", sp.axis), x.Shape[sp.axis])
 		}
 		if n.Err() != nil {
 			return n.Err()

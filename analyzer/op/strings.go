@@ -18,7 +18,7 @@ func stringConcatFold(c *Call) {
 	}
 	a, b := c.In[0].Strs(), c.In[1].Strs()
 	shape, ok := intShape(c.Out[0].Shape)
-	if a == nil || b == nil || !ok || product(shape) > MaxElems {
+	if a == nil || b == nil || !ok || product(shape) > maxElems {
 		return
 	}
 	var strides [2][]int64
@@ -44,7 +44,7 @@ func stringConcatFold(c *Call) {
 
 // stringSplitShape adds an axis for the substrings, as long as the longest split; the second output counts them.
 func stringSplitShape(c *Call) error {
-	x, err := c.Want(0)
+	x, err := c.want(0)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func stringSplitShape(c *Call) error {
 	s := append(Shape{}, x.Shape...)
 	strs := x.Strs()
 	if strs == nil && !x.Shape.Elements().Is(0) {
-		c.Out[0].SetTensor(onnx.String, append(s, c.Fresh("substrings", dim.Dim{})))
+		c.Out[0].SetTensor(onnx.String, append(s, c.fresh("substrings", dim.Dim{})))
 		return nil
 	}
 	delimiter, limit := c.Str("delimiter", ""), int(c.Int("maxsplit", -1))
@@ -71,7 +71,7 @@ func stringSplitShape(c *Call) error {
 	if len(c.Out) > 1 {
 		c.Out[1].keep(counts)
 	}
-	if most*len(strs) <= MaxElems {
+	if most*len(strs) <= maxElems {
 		var flat []string
 		for _, p := range parts {
 			flat = append(append(flat, p...), make([]string, most-len(p))...)
@@ -107,7 +107,7 @@ func splitString(s, delimiter string, limit int) []string {
 // stringNormalizerShape drops stop words from a vector, which may have a leading axis of 1. Where nothing is left one
 // empty string is.
 func stringNormalizerShape(c *Call) error {
-	s, known, err := c.WantRank(0, 1, 2)
+	s, known, err := c.wantRank(0, 1, 2)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func stringNormalizerShape(c *Call) error {
 	last := len(s) - 1
 	strs := c.In[0].Strs()
 	if strs == nil {
-		out[last] = c.Fresh("words", s[last])
+		out[last] = c.fresh("words", s[last])
 		c.Out[0].SetTensor(onnx.String, out)
 		return nil
 	}
@@ -154,7 +154,7 @@ func stringNormalizerShape(c *Call) error {
 
 // tfIdfShape: [C] or [N, C] → counts of the n-grams, as many as the largest index asks for.
 func tfIdfShape(c *Call) error {
-	s, known, err := c.WantRank(0, 1, 2)
+	s, known, err := c.wantRank(0, 1, 2)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func tfIdfShape(c *Call) error {
 
 // tokenizerShape is com.microsoft Tokenizer: one more axis, as long as the most tokens of a string.
 func tokenizerShape(c *Call) error {
-	s, known, err := c.WantRank(0, 1, 2)
+	s, known, err := c.wantRank(0, 1, 2)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func tokenizerShape(c *Call) error {
 		c.Out[0].SetUnranked(onnx.String)
 		return nil
 	}
-	c.Out[0].SetTensor(onnx.String, append(append(Shape{}, s...), c.Fresh("tokens", dim.Dim{})))
+	c.Out[0].SetTensor(onnx.String, append(append(Shape{}, s...), c.fresh("tokens", dim.Dim{})))
 	return nil
 }
 

@@ -9,11 +9,11 @@ import (
 // lossShape: target holds a class for every place of the scores (batch, classes, places…); the loss is one number per
 // place, or one in all.
 func lossShape(c *Call) error {
-	x, known, err := c.WantRank(0, 2, -1)
+	x, known, err := c.wantRank(0, 2, -1)
 	if err != nil {
 		return err
 	}
-	target, err := c.Want(1)
+	target, err := c.want(1)
 	if err != nil {
 		return err
 	}
@@ -24,11 +24,11 @@ func lossShape(c *Call) error {
 	case "none":
 		c.setOut(0, dt, target.Shape, target.Ranked)
 	default:
-		return c.Errorf("attribute reduction is %q, want none, mean or sum", r)
+		return c.errorf("attribute reduction is %q, want none, mean or sum", r)
 	}
 	if known && target.Ranked {
 		if want := append(Shape{x[0]}, x[2:]...); !mayEqual(target.Shape, want) {
-			return c.Errorf("input 1 has shape %v, want %v", target.Shape, want)
+			return c.errorf("input 1 has shape %v, want %v", target.Shape, want)
 		}
 		return checkVector(c, 2, x[1])
 	}
@@ -93,17 +93,17 @@ func (o optimizer) shape(c *Call) error {
 	kinds := 2 + o.states // tensor, gradient, states
 	k := (len(c.In) - 2) / kinds
 	if k < 1 || len(c.In) != 2+k*kinds {
-		return c.Errorf("%d inputs, want 2 and a multiple of %d", len(c.In), kinds)
+		return c.errorf("%d inputs, want 2 and a multiple of %d", len(c.In), kinds)
 	}
 	if len(c.Out) != k*(1+o.states) {
-		return c.Errorf("%d outputs, want %d", len(c.Out), k*(1+o.states))
+		return c.errorf("%d outputs, want %d", len(c.Out), k*(1+o.states))
 	}
 	for i, out := range c.Out {
 		from := 2 + i
 		if i >= k {
 			from += k // the gradients have no output
 		}
-		v, err := c.Want(from)
+		v, err := c.want(from)
 		if err != nil {
 			return err
 		}

@@ -28,8 +28,8 @@ func (s Shape) Equal(o Shape) bool {
 	return true
 }
 
-// IsConst reports whether no extent depends on a symbol.
-func (s Shape) IsConst() bool {
+// isConst reports whether no extent depends on a symbol.
+func (s Shape) isConst() bool {
 	for _, d := range s {
 		if !d.IsConst() {
 			return false
@@ -136,12 +136,12 @@ func (v *Value) SetSequence(elem *Value) { v.Kind, v.Elem = onnx.KindSequence, e
 // SetItems makes v a sequence (or optional) that holds exactly items.
 func (v *Value) SetItems(kind onnx.TypeKind, items []*Value) {
 	v.Kind, v.Items, v.HasItems = kind, items, true
-	v.Elem = Common(items)
+	v.Elem = common(items)
 }
 
-// Common returns the most precise value type that all items have: equal ranks keep the extents that agree, others
+// common returns the most precise value type that all items have: equal ranks keep the extents that agree, others
 // become unknown extents, which is said by Ranked = false. It returns nil for no items.
-func Common(items []*Value) *Value {
+func common(items []*Value) *Value {
 	if len(items) == 0 {
 		return nil
 	}
@@ -186,11 +186,11 @@ func (v *Value) Bytes() (n dim.Dim, ok bool) {
 	if v.Kind != onnx.KindTensor {
 		return dim.Dim{}, false
 	}
-	return TensorBytes(v.DType, v)
+	return tensorBytes(v.DType, v)
 }
 
-// TensorBytes is the packed size of the elements of v if they had element type dt.
-func TensorBytes(dt onnx.DType, v *Value) (n dim.Dim, ok bool) {
+// tensorBytes is the packed size of the elements of v if they had element type dt.
+func tensorBytes(dt onnx.DType, v *Value) (n dim.Dim, ok bool) {
 	e, ok := v.Elements()
 	bits := int64(dt.Bits())
 	if !ok || bits == 0 {

@@ -10,8 +10,6 @@ import (
 type Driver interface {
 	// Versions are those of the driver's CUDA ("13.0") and of cuBLASLt ("13.1.0").
 	Versions() (cuda, cublas string)
-	// Count is the number of cards that the process may use; 0 is an error.
-	Count() (int, error)
 	// Open takes a card into use through its primary context, the one that libraries share.
 	Open(card int) (Context, error)
 	Close() error
@@ -141,8 +139,8 @@ func DTypes(i Info) []DType {
 	return out
 }
 
-// InBytes is the size of an element of A and B, OutBytes that of D.
-func (d DType) InBytes() int64 {
+// inBytes is the size of an element of A and B, outBytes that of D.
+func (d DType) inBytes() int64 {
 	switch d {
 	case FP32, TF32:
 		return 4
@@ -152,8 +150,8 @@ func (d DType) InBytes() int64 {
 	return 1
 }
 
-// OutBytes is the size of an element of D: INT8 gives INT32, FP8 gives BF16.
-func (d DType) OutBytes() int64 {
+// outBytes is the size of an element of D: INT8 gives INT32, FP8 gives BF16.
+func (d DType) outBytes() int64 {
 	switch d {
 	case FP16, BF16, FP8:
 		return 2
@@ -183,7 +181,7 @@ func (g GEMM) FLOPs() float64 {
 
 // Sizes are the bytes of A, B and D.
 func (g GEMM) Sizes() (a, b, d int64) {
-	return g.Batch * g.M * g.K * g.DType.InBytes(), g.Batch * g.N * g.K * g.DType.InBytes(), g.Batch * g.M * g.N * g.DType.OutBytes()
+	return g.Batch * g.M * g.K * g.DType.inBytes(), g.Batch * g.N * g.K * g.DType.inBytes(), g.Batch * g.M * g.N * g.DType.outBytes()
 }
 
 // Kernels is the PTX of the kernels below; vectors are four FP32, blocks any size, one thread a vector.

@@ -20,9 +20,6 @@ import (
 	"unsafe"
 )
 
-// Available reports whether this program can open a driver at all.
-const Available = true
-
 // driver is the process's one: libraries stay loaded, because unloading CUDA under its own threads is not safe.
 type driver struct{ cublas string }
 
@@ -116,7 +113,8 @@ func (d *driver) Versions() (cuda, cublas string) {
 // cublasVersion reads CUBLAS_VERSION of cublas_api.h: major·10000 + minor·100 + patch.
 func cublasVersion(v int) string { return fmt.Sprintf("%d.%d.%d", v/10000, v/100%100, v%100) }
 
-func (d *driver) Count() (int, error) {
+// count is the number of cards that the process may use; 0 is an error.
+func (d *driver) count() (int, error) {
 	var n C.int
 	if err := check(C.oc_count(&n)); err != nil {
 		return 0, err
@@ -136,7 +134,7 @@ type context struct {
 }
 
 func (d *driver) Open(card int) (Context, error) {
-	n, err := d.Count()
+	n, err := d.count()
 	if err != nil {
 		return nil, err
 	}

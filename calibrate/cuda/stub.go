@@ -2,9 +2,6 @@
 
 package cuda
 
-// Available reports whether this program can open a driver at all.
-const Available = false
-
 // Open fails: this build has no way to call the driver.
 func Open(Options) (Driver, error) {
 	return nil, lacking("no NVIDIA driver: this program calls CUDA only when built for Linux with cgo")

@@ -211,7 +211,7 @@ const profileText = `[
 `
 
 func TestReadProfile(t *testing.T) {
-	p, err := ReadProfile(strings.NewReader(profileText))
+	p, err := readProfile(strings.NewReader(profileText))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,14 +228,14 @@ func TestReadProfile(t *testing.T) {
 		t.Errorf("profile (-want +got):\n%s", d)
 	}
 	for _, text := range []string{"", "{}", "[", `[{"cat":1}]`, `[{"cat":"Node","name":"a_kernel_time","dur":-1}]`, profileText[:400]} {
-		if _, err := ReadProfile(strings.NewReader(text)); err == nil {
+		if _, err := readProfile(strings.NewReader(text)); err == nil {
 			t.Errorf("%.20q: want an error", text)
 		}
 	}
 }
 
 func TestProviderFallback(t *testing.T) {
-	p, err := ReadProfile(strings.NewReader(profileText))
+	p, err := readProfile(strings.NewReader(profileText))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +253,7 @@ func FuzzReadProfile(f *testing.F) {
 	f.Add(profileText)
 	f.Add(`[{"cat":"Node","name":"_kernel_time","dur":1e300,"args":{"input_type_shape":[{"float":[9223372036854775807]}]}}]`)
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := ReadProfile(strings.NewReader(text))
+		p, err := readProfile(strings.NewReader(text))
 		if err != nil {
 			return
 		}

@@ -53,8 +53,8 @@ type event struct {
 	Args     map[string]json.RawMessage `json:"args"`
 }
 
-// ReadProfile reads the runtime's profile file.
-func ReadProfile(r io.Reader) (*Profile, error) {
+// readProfile reads the runtime's profile file.
+func readProfile(r io.Reader) (*Profile, error) {
 	d := json.NewDecoder(io.LimitReader(r, maxProfileBytes))
 	var nodes, runs []event
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -232,6 +233,7 @@ func scalar(t *Tensor) (ort.Value, error) {
 
 // Bind gives the session its inputs, by name, and a place for each output whose size is known beforehand. Outputs
 // without one are allocated at the first run and reused; where their size differs from run to run, at every run.
+// An output without extents needs a place: the binding cannot take it from the runtime.
 func (s *Session) Bind(inputs, outputs map[string]*Tensor) error {
 	s.unbind()
 	for _, name := range s.source.Inputs {
@@ -272,16 +274,28 @@ func (s *Session) Run() error {
 		// The sizes changed between runs, or the runtime refuses one of them: let it allocate.
 		s.dropOutputs()
 	}
-	if err := s.session.Run(s.inputs, s.outputs); err != nil {
+	if err := s.runOnce(); err != nil {
 		if !slices.ContainsFunc(s.outputs, func(v ort.Value) bool { return v != nil }) {
 			return &RunError{s.source.Name, "run", err}
 		}
 		s.dropOutputs()
-		if err := s.session.Run(s.inputs, s.outputs); err != nil {
+		if err := s.runOnce(); err != nil {
 			return &RunError{s.source.Name, "run", err}
 		}
 	}
 	return s.bind()
+}
+
+// runOnce is one inference that gives outputs without a place one. The binding cannot take back a tensor without extents
+// that the runtime has allocated: it is an error, and no output.
+func (s *Session) runOnce() error {
+	err := s.session.Run(s.inputs, s.outputs)
+	for i, v := range s.outputs {
+		if v != nil && reflect.ValueOf(v).IsNil() { // what the binding leaves where it fails
+			s.outputs[i] = nil
+		}
+	}
+	return err
 }
 
 // bind fixes the places of inputs and outputs, so that a run allocates nothing. Outputs that are no tensors have no
@@ -371,7 +385,7 @@ func (s *Session) CloseProfile() (*Profile, error) {
 		return nil, err
 	}
 	defer f.Close()
-	p, err := ReadProfile(f)
+	p, err := readProfile(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: profile: %w", s.source.Name, err)
 	}

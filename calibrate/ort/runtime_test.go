@@ -118,6 +118,46 @@ func TestRun(t *testing.T) {
 }
 
 // TestExternalWeights runs a model from a file whose weights lie in another one beside it.
+// TestScalarOutput: an output without extents runs where it has a place, and is an error where it has none.
+func TestScalarOutput(t *testing.T) {
+	m := twoLayers(onnx.Float32, weight4(onnx.Float32))
+	m.Graph.Nodes = append(m.Graph.Nodes, &onnx.Node{OpType: "ReduceMax", Inputs: []string{"z"}, Outputs: []string{"most"},
+		Attributes: []onnx.Attribute{{Name: "keepdims", Type: onnx.AttrInt}}})
+	m.Graph.Outputs = append(m.Graph.Outputs, onnx.ValueInfo{Name: "most"})
+	data, err := onnx.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := library(t).NewSession(SourceOf(m, "m.onnx", "", data), Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	tensor := func(dt onnx.DType, dims ...int64) *Tensor {
+		x, err := NewTensor(dt, dims)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	in := map[string]*Tensor{"x": tensor(onnx.Float32, 3, 4), "keep": tensor(onnx.Bool)}
+	if err := s.Bind(in, nil); err != nil {
+		t.Fatal(err)
+	}
+	var run *RunError
+	if err := s.Run(); !errors.As(err, &run) {
+		t.Errorf("without a place: got %v, want a *RunError", err)
+	}
+	if err := s.Bind(in, map[string]*Tensor{"most": tensor(onnx.Float32)}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Run(); err != nil {
+			t.Errorf("with a place: %v", err)
+		}
+	}
+}
+
 func TestExternalWeights(t *testing.T) {
 	l := library(t)
 	dir := t.TempDir()

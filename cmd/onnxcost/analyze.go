@@ -173,15 +173,7 @@ func describeError(arg string, err error) string {
 }
 
 func analyzeOne(ctx context.Context, s streams, o analyzeOptions, arg string, nodes bool, c *analyzer.Convention) (analyzed, error) {
-	m, name, err := loadModel(arg, s.in)
-	if err != nil {
-		return analyzed{}, err
-	}
-	opt, err := o.options(m)
-	if err != nil {
-		return analyzed{}, err
-	}
-	r, err := analyzer.Analyze(ctx, m, opt)
+	r, name, err := o.analyze(ctx, s.in, arg)
 	if err != nil {
 		return analyzed{}, err
 	}

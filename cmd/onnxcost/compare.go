@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/costmodel"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -138,11 +137,11 @@ func runCompare(ctx context.Context, s streams, o compareOptions, before, after 
 			return misuse("--%v", err)
 		}
 	}
-	a, err := reportOf(ctx, s, &o, before)
+	a, _, err := o.analyze(ctx, s.in, before)
 	if err != nil {
 		return err
 	}
-	b, err := reportOf(ctx, s, &o, after)
+	b, _, err := o.analyze(ctx, s.in, after)
 	if err != nil {
 		return err
 	}
@@ -172,22 +171,6 @@ func runCompare(ctx context.Context, s streams, o compareOptions, before, after 
 		return &reported{code}
 	}
 	return nil
-}
-
-func reportOf(ctx context.Context, s streams, o *compareOptions, arg string) (*analyzer.Report, error) {
-	m, _, err := loadModel(arg, s.in)
-	if err != nil {
-		return nil, err
-	}
-	opt, err := o.options(m)
-	if err != nil {
-		return nil, err
-	}
-	r, err := analyzer.Analyze(ctx, m, opt)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", arg, err)
-	}
-	return r, nil
 }
 
 func judgeGates(c *costmodel.Comparison, gates []gate) ([]outcome, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -115,6 +116,22 @@ func loadModel(arg string, stdin io.Reader) (m *onnx.Model, name string, err err
 	return m, arg, err
 }
 
+// analyze reads a MODEL argument and analyses it under the flags. It returns the name that results carry.
+func (f *modelFlags) analyze(ctx context.Context, stdin io.Reader, arg string) (r *analyzer.Report, name string, err error) {
+	m, name, err := loadModel(arg, stdin)
+	if err != nil {
+		return nil, name, err
+	}
+	opt, err := f.options(m)
+	if err != nil {
+		return nil, name, err
+	}
+	if r, err = analyzer.Analyze(ctx, m, opt); err != nil && describeError(arg, err) != err.Error() {
+		err = fmt.Errorf("%s: %w", arg, err)
+	}
+	return r, name, err
+}
+
 // buildZoo builds a network of the zoo.
 func buildZoo(name string, w zoo.Weights) (*onnx.Model, error) {
 	if _, ok := zoo.Info(name); !ok {
@@ -137,6 +154,9 @@ func fault(r *analyzer.Report, err error, bound bool) error {
 	case errors.Is(err, dim.ErrOverflow), errors.Is(err, dim.ErrDivideByZero), errors.Is(err, dim.ErrTooLarge):
 		if !bound {
 			return &codedError{exitInput, err}
+		}
+		if errors.Is(err, dim.ErrOverflow) {
+			return fmt.Errorf("%w; want smaller dimensions", err)
 		}
 	}
 	return err

@@ -248,15 +248,7 @@ func runPredict(ctx context.Context, s streams, o predictOptions, args []string)
 
 // predictOne compiles a model once and evaluates it for every batch size.
 func predictOne(ctx context.Context, s streams, o *predictOptions, arg string) ([]predicted, error) {
-	m, name, err := loadModel(arg, s.in)
-	if err != nil {
-		return nil, err
-	}
-	opt, err := o.options(m)
-	if err != nil {
-		return nil, err
-	}
-	r, err := analyzer.Analyze(ctx, m, opt)
+	r, name, err := o.analyze(ctx, s.in, arg)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/calibrate"
 	"github.com/onnxcost/onnxcost/costmodel"
 	"github.com/onnxcost/onnxcost/plots"
@@ -311,15 +310,7 @@ func compileModel(ctx context.Context, s streams, m *modelFlags, d *specs.Device
 	if arg == "-" {
 		return nil, errors.New("stdin has been read already; give a file")
 	}
-	model, _, err := loadModel(arg, s.in)
-	if err != nil {
-		return nil, err
-	}
-	o, err := m.options(model)
-	if err != nil {
-		return nil, err
-	}
-	r, err := analyzer.Analyze(ctx, model, o)
+	r, _, err := m.analyze(ctx, s.in, arg)
 	if err != nil {
 		return nil, err
 	}

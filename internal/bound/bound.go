@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Time is how long one input may keep the processor: ten times the aim of 2 s, because fuzzed programs are instrumented
+// maxTime is how long one input may keep the processor: ten times the aim of 2 s, because fuzzed programs are instrumented
 // and machines differ.
-const Time = 20 * time.Second
+const maxTime = 20 * time.Second
 
 // Bytes is what an input of n bytes may allocate, freed memory included.
 func Bytes(n int) uint64 { return 64<<20 + 64*uint64(n) }
@@ -21,8 +21,8 @@ func Run(t testing.TB, n int, f func()) {
 	t.Helper()
 	start, before := processorTime(), allocated()
 	f()
-	if spent := processorTime() - start; spent > Time {
-		t.Errorf("%d bytes take %v, want at most %v", n, spent, Time)
+	if spent := processorTime() - start; spent > maxTime {
+		t.Errorf("%d bytes take %v, want at most %v", n, spent, maxTime)
 	}
 	if got := allocated() - before; got > Bytes(n) {
 		t.Errorf("%d bytes allocate %d, want at most %d", n, got, Bytes(n))

@@ -1,0 +1,12 @@
+package analyzer
+
+// Lease is for the tests of the planners, which need no graph.
+type Lease = lease
+
+// PlaceLeases chooses an offset for every lease such that no two that share a step share a byte. Total is the highest
+// end, bound what no choice can go below.
+func PlaceLeases(leases []Lease, opt ArenaOptions) (offsets []int64, total, bound int64) {
+	p := newPlacer(leases, opt.align())
+	offsets, total, _ = p.plan(opt.Planner)
+	return offsets, total, p.bound
+}
