@@ -384,6 +384,11 @@ func fitORT(ctx context.Context, s *Samples, all []ortPoint, threads int, like *
 	if v, err := strconv.ParseFloat(s.Get("anchor-spread"), 64); err == nil && v > 0 {
 		f.Groups[costmodel.RunGroup].Terms["drift"] = specs.Coefficient{Value: v / 2, Unit: "1"}
 	}
+	for _, p := range points {
+		if p.Micro.name() == probeMicro.name() {
+			f.Groups[costmodel.RunGroup].Terms[costmodel.CalmTerm] = specs.Coefficient{Value: p.Seconds, Unit: "s"}
+		}
+	}
 	best, err := d.reached(cache.Far)
 	return f, best, err
 }

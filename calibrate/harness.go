@@ -1,11 +1,13 @@
 package calibrate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -249,6 +251,9 @@ func finish(timings []Timing, state []turns, rules Rules) {
 		}
 		if t.Median > 1.1*t.Best {
 			t.Warnings = append(t.Warnings, fmt.Sprintf("the median is %.0f %% above the best burst: the machine was busy with something else", 100*(t.Median/t.Best-1)))
+		}
+		if least := slices.MinFunc(t.Bursts, func(a, b Burst) int { return cmp.Compare(a.Disturbance, b.Disturbance) }); !least.calm() {
+			t.Warnings = append(t.Warnings, fmt.Sprintf("the machine was never calm: a small kernel took %.0f %% longer than it has been seen to", 100*(least.Disturbance-1)))
 		}
 		if limit := max(0.03, 2*t.Spread); math.Abs(t.Drift) > limit {
 			t.Warnings = append(t.Warnings, fmt.Sprintf("the last rounds are %+.1f %% off the first", 100*t.Drift))

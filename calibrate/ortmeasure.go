@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/onnxcost/onnxcost/calibrate/ort"
+	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/specs"
 )
 
 // MeasureOptions steer MeasureORT.
@@ -14,7 +16,20 @@ type MeasureOptions struct {
 	Batches  []int64 // leading dimension of the inputs; nil for what each model is bound to
 	Rules    Rules
 	Provider string
+	// CalmS is what the probe took when the machine was calibrated, in seconds; see CalmSeconds. 0 is unknown: calm is then
+	// the fastest that this measurement sees.
+	CalmS    float64
 	Progress func(Progress)
+}
+
+// CalmSeconds is what a small kernel took in calm when the device was calibrated for ONNX Runtime with so many threads;
+// 0 where it was not.
+func CalmSeconds(d *specs.Device, threads int) float64 {
+	f := d.FindFit(specs.FitKey{Measure: specs.MeasureTime, Form: costmodel.FormORTCPU, Runtime: string(costmodel.ORTCPU), Threads: threads, Precision: specs.FP32})
+	if f == nil {
+		return 0
+	}
+	return f.Groups[costmodel.RunGroup].Term(costmodel.CalmTerm)
 }
 
 // A Measurement is what was seen of one model at one batch size.
@@ -100,7 +115,7 @@ func measureTogether(ctx context.Context, lib *ort.Library, jobs []*Job, out []M
 	rules.cpus, rules.settle = place(o.Threads), settleTime(o.Threads)
 	if s, err := openMicro(ctx, lib, probeMicro, probeOptions(o.Threads, o.Provider), 0); err == nil {
 		defer s.Close()
-		rules.probe = &probe{run: s.Run, patience: rules.Share * time.Duration(len(subjects)) * waiting / 100}
+		rules.probe = &probe{run: s.Run, known: o.CalmS, patience: rules.Share * time.Duration(len(subjects)) * waiting / 100}
 	}
 	timings, err := timeInTurns(ctx, subjects, rules, nil)
 	for k, t := range timings {

@@ -101,6 +101,7 @@ func GatherORT(ctx context.Context, lib *ort.Library, o SweepOptions) (*Samples,
 		g.total += len(again)
 		err = g.blocks(ctx, again)
 	}
+	g.recordProbe()
 	if d := g.anchorDrift(); d > 0.05 {
 		g.notes = append(g.notes, fmt.Sprintf("the machine's speed varied by %.0f %% between the blocks of the sweep (median of the same product)", 100*d))
 	}
@@ -259,7 +260,7 @@ func (g *gather) block(ctx context.Context, points []Micro) error {
 			g.notes = append(g.notes, fmt.Sprintf("%s is left out: %v", t.Name, t.Err))
 		case i == 0 && loaded[0].Class == anchorMicro.Class && slices.Equal(loaded[0].Params, anchorMicro.Params):
 			if t.Runs > 0 {
-				g.anchors = append(g.anchors, t.Median)
+				g.anchors = append(g.anchors, t.Best)
 			}
 		default:
 			g.record(loaded[i], t)
@@ -322,7 +323,20 @@ func (g *gather) record(b Micro, t Timing) {
 	}
 }
 
-// anchorDrift is the range of the anchor's medians relative to their median, the outermost on either side left out
+// recordProbe makes a sample of what the probe took in calm, by which later measurements know the machine again.
+func (g *gather) recordProbe() {
+	level := g.probe.level()
+	if level == 0 {
+		return
+	}
+	s := probeMicro.Sample()
+	s.Params = append(slices.Clone(probeMicro.Params), Param{"threads", strconv.Itoa(g.o.Threads)})
+	s.Runs = probeRuns * len(g.probe.readings)
+	s.Values = []Value{{level, UnitSeconds}, {quantile(g.probe.readings, 0.1), UnitLow}, {quantile(g.probe.readings, 0.9), UnitHigh}}
+	g.samples.Samples = append(g.samples.Samples, s)
+}
+
+// anchorDrift is the range of the anchor's times relative to their median, the outermost on either side left out
 // where there are many.
 func (g *gather) anchorDrift() float64 {
 	if len(g.anchors) < 2 {

@@ -15,6 +15,7 @@ type probe struct {
 	run func() error
 	// patience is the time that is left for waiting for calm; a machine that stays disturbed is measured as it is.
 	patience time.Duration
+	known    float64 // seconds in calm, from an earlier measurement; 0 where there is none
 
 	readings []float64 // seconds, of all bursts so far
 	err      error     // of the run that failed; the probe is silent from then on
@@ -49,10 +50,16 @@ func (p *probe) read(clock hostClock) float64 {
 // level is what a reading is in calm: not the lowest of all, which may be a moment that does not come back, but one that
 // a part of all readings is below.
 func (p *probe) level() float64 {
-	if p == nil || len(p.readings) == 0 {
+	if p == nil {
 		return 0
 	}
-	return quantile(p.readings, 0.05)
+	level := p.known
+	if len(p.readings) > 0 {
+		if v := quantile(p.readings, 0.05); level == 0 || v < level {
+			level = v
+		}
+	}
+	return level
 }
 
 // await reads until the machine is calm, for as long as patience lasts. It returns the first reading and the last, which

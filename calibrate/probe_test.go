@@ -67,6 +67,12 @@ func TestProbe(t *testing.T) {
 		}
 		return 1
 	}
+	m := &phases{slow: steady}
+	timings, err := timeInTurns(context.Background(), []subject{{"net", m.run(time.Millisecond)}},
+		Rules{MinRuns: 5, Share: 20 * time.Millisecond, Rounds: 3, clock: m, probe: &probe{run: m.run(10 * time.Microsecond), known: 10e-6, patience: time.Second}}, nil)
+	if err != nil || timings[0].Bursts[0].calm() || len(timings[0].Warnings) != 1 || m.now.Sub(time.Time{}) < time.Second {
+		t.Errorf("a machine slower than it is known to be: got %+v after %v, want a warning after waiting (%v)", timings[0], m.now.Sub(time.Time{}), err)
+	}
 	got, took, p := measure(true, 50*time.Millisecond, once)
 	if p.patience > 0 || took > 400*time.Millisecond || len(got.Bursts) < 3 {
 		t.Errorf("no calm any more: %v of patience left, took %v, %d bursts; want it to be measured as it is", p.patience, took, len(got.Bursts))

@@ -54,6 +54,10 @@ func (c ORTCache) Group() (name string, g specs.Group) {
 // RunGroup is the group of what one call of the runtime costs, whatever it runs; its term is "runs".
 const RunGroup = "run"
 
+// CalmTerm is the term of RunGroup that no prediction uses: the seconds of a small kernel in calm when the fit was measured,
+// by which a later measurement tells whether the machine is as it was.
+const CalmTerm = "calm"
+
 // times adds the terms up. The cost of the call itself falls on the first kernel.
 func (m *ortModel) times(loads []load, env dim.Env, out []kernelTime) error {
 	terms, err := ORTTerms(m.plan, env, m.cache, m.fit.Threads)

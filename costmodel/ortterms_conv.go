@@ -214,11 +214,21 @@ func (k *ortKernel) plainConv(y []float64) {
 		if k.gn > m { // more filters than pixels: the calling thread gathers all columns, then the product is divided
 			k.share = 1
 		}
-		k.add("columns", products*m*k.gk)
-		k.add("column_rows", products*m*k.gk/math.Max(1, lastExtent(y)))
+		if len(c.Window) == 2 {
+			k.add("columns", products*m*k.gk)
+			k.add("column_rows", products*m*k.gk/math.Max(1, lastExtent(y)))
+		} else { // other numbers of axes have a loop of their own, element by element
+			k.add("nd_columns", products*m*k.gk)
+		}
 		k.share = divided
 	}
-	k.add("pack", products*k.gk*m)
+	if share := k.share; k.gn > m { // every thread packs all of the columns
+		k.share = 1
+		k.add("pack", products*k.gk*m)
+		k.share = share
+	} else {
+		k.add("pack", products*k.gk*m)
+	}
 	k.add("products", products)
 	k.epilogue(k.group, outputs)
 }

@@ -118,7 +118,7 @@ func runMeasure(ctx context.Context, s streams, o measureOptions, args []string)
 	if err := oneOf("-o", o.output, measureOutputs); err != nil {
 		return err
 	}
-	rows, worst, err := measureModels(ctx, s, &o.modelFlags, &o.backendFlags, o.threads, o.batch, o.length, args)
+	rows, worst, err := measureModels(ctx, s, &o.modelFlags, &o.backendFlags, o.threads, 0, o.batch, o.length, args)
 	if err != nil {
 		return err
 	}
@@ -131,8 +131,8 @@ func runMeasure(ctx context.Context, s streams, o measureOptions, args []string)
 	return nil
 }
 
-// measureModels runs the models of the arguments. Models that fail are reported on the way.
-func measureModels(ctx context.Context, s streams, m *modelFlags, b *backendFlags, threads int, batch string, length time.Duration, args []string) ([]measurement, int, error) {
+// measureModels runs the models of the arguments; calmS is as in calibrate.MeasureOptions. Models that fail are reported on the way.
+func measureModels(ctx context.Context, s streams, m *modelFlags, b *backendFlags, threads int, calmS float64, batch string, length time.Duration, args []string) ([]measurement, int, error) {
 	batches, err := parseCounts("--batch", batch)
 	if err != nil {
 		return nil, 0, err
@@ -151,7 +151,7 @@ func measureModels(ctx context.Context, s streams, m *modelFlags, b *backendFlag
 	rules := calibrate.DefaultRules(length, b.seed)
 	rules.RAPL = b.counters(s)
 	got, err := calibrate.MeasureORT(ctx, lib, jobs, calibrate.MeasureOptions{Threads: threads, Batches: batches,
-		Rules: rules, Provider: b.provider, Progress: progressLine(s.err, "measure")})
+		Rules: rules, Provider: b.provider, CalmS: calmS, Progress: progressLine(s.err, "measure")})
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return nil, 0, err
 	}

@@ -185,7 +185,7 @@ func runValidate(ctx context.Context, s streams, o validateOptions, args []strin
 	if o.measured != "" {
 		truth, err = readMeasured(o.measured, o.threads)
 	} else {
-		truth, worst, err = measureModels(ctx, s, &o.modelFlags, &o.backendFlags, o.threads, o.batch, o.length, args)
+		truth, worst, err = measureModels(ctx, s, &o.modelFlags, &o.backendFlags, o.threads, calibrate.CalmSeconds(d, o.threads), o.batch, o.length, args)
 		for i := range truth {
 			truth[i].MedianS = truth[i].BestS
 		}
