@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/analyzer/zoo"
 	"github.com/onnxcost/onnxcost/calibrate"
 	"github.com/onnxcost/onnxcost/calibrate/ort"
 )
@@ -88,11 +90,17 @@ func parseCounts(flag, text string) ([]int64, error) {
 	return out, nil
 }
 
-// loadJob reads a MODEL argument as something to run.
+// loadJob reads a MODEL argument as something to run. A network of the zoo whose time depends on its data gets random weights.
 func loadJob(arg string, flags *modelFlags, stdin io.Reader) (calibrate.Job, error) {
 	m, name, err := loadModel(arg, stdin)
 	if err != nil {
 		return calibrate.Job{}, err
+	}
+	if base, ok := strings.CutPrefix(arg, "zoo:"); ok && slices.ContainsFunc(m.Graph.Nodes, func(n *onnx.Node) bool { return n.OpType == "PRelu" }) {
+		// Weights that are all alike give data that are all alike, whose branches the processor foresees.
+		if m, err = buildZoo(base, zoo.Fill); err != nil {
+			return calibrate.Job{}, err
+		}
 	}
 	j := calibrate.Job{Name: name, Model: m}
 	if arg != "-" && !strings.HasPrefix(arg, "zoo:") {
