@@ -29,6 +29,7 @@ type engine struct {
 
 	values    []op.Value     // current slab
 	shapes    [256]*op.Value // see sealShape
+	memo      memo
 	idle      []*invocation
 	lists     []*op.Value
 	nextID    int

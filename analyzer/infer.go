@@ -138,7 +138,14 @@ func (e *engine) run(n *Node, c op.Call, s *scope) error {
 	v.call, v.nodeEngine = c, nodeEngine{engine: e, node: n, scope: s}
 	v.call.Engine = &v.nodeEngine
 	e.known++
+	at := e.memo.place(&v.call)
+	if at != nil && (at[0].recall(n, &v.call) || at[1].recall(n, &v.call)) {
+		return nil
+	}
 	e.apply(n, &v.call)
+	if at != nil && !v.asked && !n.Partial {
+		keep(at, n, &v.call)
+	}
 	return v.err
 }
 
