@@ -53,7 +53,7 @@ type funcKey struct{ domain, name, overload string }
 // graph's names are looked up once and not at every use.
 type scope struct {
 	parent *scope
-	slots  map[string]int32
+	slots  slotTable
 	vals   []*op.Value // by slot; nil where the value is not made yet
 	prefix string      // of node names inside inlined calls
 	calls  []funcKey
@@ -64,7 +64,7 @@ type scope struct {
 
 // newScope is an empty scope for about n names.
 func newScope(n int) *scope {
-	return &scope{slots: make(map[string]int32, n), vals: make([]*op.Value, 0, n)}
+	return &scope{slots: newSlotTable(n), vals: make([]*op.Value, 0, n)}
 }
 
 // lookup returns the value that a name has by now, nil where it has none.
@@ -79,7 +79,7 @@ func (s *scope) lookup(name string) *op.Value {
 
 // own is lookup without the enclosing graphs.
 func (s *scope) own(name string) *op.Value {
-	if i, ok := s.slots[name]; ok {
+	if i, ok := s.slots.find(name); ok {
 		return s.vals[i]
 	}
 	return nil
@@ -87,19 +87,16 @@ func (s *scope) own(name string) *op.Value {
 
 // define gives a name a value.
 func (s *scope) define(name string, v *op.Value) {
-	i, ok := s.slots[name]
-	if !ok {
-		i = s.reserve(name)
-	}
+	i, _ := s.reserve(name)
 	s.vals[i] = v
 }
 
-// reserve makes a slot for a name.
-func (s *scope) reserve(name string) int32 {
-	i := int32(len(s.vals))
-	s.slots[name] = i
-	s.vals = append(s.vals, nil)
-	return i
+// reserve returns the slot of a name, a fresh one where it has none.
+func (s *scope) reserve(name string) (slot int32, fresh bool) {
+	if slot, fresh = s.slots.add(name); fresh {
+		s.vals = append(s.vals, nil)
+	}
+	return slot, fresh
 }
 
 func (e *engine) newValue(name string) *op.Value {

@@ -23,8 +23,7 @@ func (e *engine) order(g *onnx.Graph, protos []*onnx.Node, s *scope) (nodes []*o
 			if out == "" {
 				continue
 			}
-			known := len(s.slots)
-			if s.reserve(out); len(s.slots) == known {
+			if _, fresh := s.reserve(out); !fresh {
 				return nil, nil, e.graphError(g, "value %q is defined twice, the second time by %s", out, describe(i, p))
 			}
 			d.by = append(d.by, int32(i))
@@ -37,7 +36,7 @@ func (e *engine) order(g *onnx.Graph, protos []*onnx.Node, s *scope) (nodes []*o
 		for k, in := range p.Inputs {
 			at := int32(noSlot)
 			if in != "" {
-				j, local := s.slots[in]
+				j, local := s.slots.find(in)
 				switch {
 				case !local && s.parent.lookup(in) == nil:
 					return nil, nil, e.graphError(g, "%s: input %d %q is produced by no node, initializer or graph input", describe(i, p), k, in)
@@ -61,7 +60,7 @@ func (e *engine) order(g *onnx.Graph, protos []*onnx.Node, s *scope) (nodes []*o
 				break
 			}
 			for _, name := range e.captures(p.Attributes[a].G) {
-				if j, local := s.slots[name]; local && !d.before(j, i) {
+				if j, local := s.slots.find(name); local && !d.before(j, i) {
 					sorted = false
 				}
 			}
@@ -89,7 +88,7 @@ func (d *definitions) before(slot int32, i int) bool {
 
 // producer returns the node that makes a name; ok is false where none of this graph does.
 func (d *definitions) producer(name string) (i int, ok bool) {
-	slot, ok := d.s.slots[name]
+	slot, ok := d.s.slots.find(name)
 	if !ok || slot < d.first {
 		return 0, false
 	}
