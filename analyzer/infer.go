@@ -39,7 +39,7 @@ func (e *engine) inferNodes(g *onnx.Graph, protos []*onnx.Node, s *scope) ([]*No
 		if len(slab) == cap(slab) {
 			slab = make([]Node, 0, min(len(protos), 1024))
 		}
-		slab = append(slab, Node{Proto: p})
+		slab = append(slab, Node{Proto: p, Counts: &noCounts})
 		n := &slab[len(slab)-1]
 		executes, err := e.inferNode(g, n, s, at)
 		if err != nil {
@@ -194,7 +194,7 @@ func (e *engine) apply(n *Node, c *op.Call) {
 		n.Partial = true
 		return // work on unknown shapes is unknown
 	}
-	n.Work = n.Rule.Work(c)
+	n.Counts = &Counts{Work: n.Rule.Work(c)}
 	if err := errors.Join(n.Work.MACs.Err(), n.Work.Vector.Err(), n.Work.Special.Err()); err != nil {
 		e.diagnose(Diagnostic{SeverityError, CodeOverflow, n.Name, err.Error()})
 		n.Work, n.Partial = op.Work{}, true

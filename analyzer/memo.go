@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
 )
@@ -22,13 +21,12 @@ type memo [][2]applied
 
 // applied is a call of a rule with its results.
 type applied struct {
-	rule          *op.Rule
-	opset         int64
-	node          *onnx.Node
-	in            []*op.Value
-	out           []op.Value // as the rule left them
-	work          op.Work
-	read, written dim.Dim
+	rule   *op.Rule
+	opset  int64
+	node   *onnx.Node
+	in     []*op.Value
+	out    []op.Value // as the rule left them
+	counts *Counts
 }
 
 // newMemo has room for the results of a graph of so many nodes, or for those that repeat in a large one.
@@ -92,7 +90,7 @@ func (a *applied) recall(n *Node, c *op.Call) (ok bool) {
 	for i, o := range c.Out {
 		o.SetResult(&a.out[i])
 	}
-	n.Work, n.Read, n.Written = a.work, a.read, a.written
+	n.Counts = a.counts
 	return true
 }
 
@@ -104,7 +102,7 @@ func keep(at *[2]applied, n *Node, c *op.Call) {
 	for _, o := range c.Out {
 		out = append(out, *o)
 	}
-	*a = applied{n.Rule, c.Opset, c.Node, c.In, out, n.Work, n.Read, n.Written}
+	*a = applied{n.Rule, c.Opset, c.Node, c.In, out, n.Counts}
 }
 
 // alike reports whether no rule can tell two inputs apart.
