@@ -128,7 +128,7 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 	r.Nodes = e.prune(nodes, r.Outputs)
 	r.Folded = e.folded
 	r.Symbols = e.symbols
-	r.values = e.nextID
+	r.values, r.counts = e.nextID, e.counts+1
 	r.known, r.counted, r.unknown = e.known, e.counted, e.unknown
 	r.dropUnusedSymbols()
 	r.collectWeights()

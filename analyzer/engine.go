@@ -33,6 +33,7 @@ type engine struct {
 	idle      []*invocation
 	lists     []*op.Value
 	nextID    int
+	counts    int // highest Counts.id
 	inlined   int // nodes inferred in calls and bodies
 	mayInline int
 	symbols   []Symbol

@@ -30,6 +30,8 @@ type Counts struct {
 	Work    op.Work
 	Read    dim.Dim // bytes
 	Written dim.Dim // bytes
+
+	id int // numbers the Counts of one analysis, for tables; 0 for noCounts
 }
 
 // noCounts are those of nodes that take nothing, or of which nothing is known.

@@ -194,7 +194,8 @@ func (e *engine) apply(n *Node, c *op.Call) {
 		n.Partial = true
 		return // work on unknown shapes is unknown
 	}
-	n.Counts = &Counts{Work: n.Rule.Work(c)}
+	e.counts++
+	n.Counts = &Counts{Work: n.Rule.Work(c), id: e.counts}
 	if err := errors.Join(n.Work.MACs.Err(), n.Work.Vector.Err(), n.Work.Special.Err()); err != nil {
 		e.diagnose(Diagnostic{SeverityError, CodeOverflow, n.Name, err.Error()})
 		n.Work, n.Partial = op.Work{}, true

@@ -143,6 +143,12 @@ func (r *Report) Summary(name string, nodes bool) *Summary {
 }
 
 func (r *Report) summariseTotals(s *Summary) {
+	var peak dim.Dim
+	var arena *Arena
+	var formula, planned sync.WaitGroup // each takes as long as the rest, which does not need it
+	known := false
+	formula.Go(func() { peak, known = r.PeakFormula(nil) })
+	planned.Go(func() { arena, _ = r.Arena(nil, ArenaOptions{}) })
 	t := r.Totals()
 	b := func(d dim.Dim) dim.Dim { return d.Bind(r.Dims) }
 	s.Totals = TotalsSummary{Nodes: t.Nodes, MACs: b(t.MACs), FLOPs: b(t.FLOPs), Special: b(t.Special), Params: b(t.Params),
@@ -160,25 +166,23 @@ func (r *Report) summariseTotals(s *Summary) {
 	add("params", t.Params)
 	add("bytes_read", t.BytesRead)
 	add("bytes_written", t.BytesWritten)
-	var peak dim.Dim
-	var known bool
-	var beside sync.WaitGroup // takes as long as the rest, which does not need it
-	beside.Go(func() { peak, known = r.PeakFormula(nil) })
-	defer func() {
-		if beside.Wait(); known {
-			add("peak_activation_bytes", peak)
-		}
-		if len(formulas) > 0 {
-			s.Formulas = formulas
-		}
-	}()
 	if l, err := r.Liveness(nil); err == nil {
 		p := dim.Const(l.PeakBytes)
 		s.Totals.PeakActivationBytes = &p
 		s.Peak = r.peakSummary(l)
-		r.summariseArena(s)
+		if planned.Wait(); arena != nil {
+			s.Totals.ArenaBytes, s.Totals.ArenaBoundBytes = &arena.Bytes, &arena.Bound
+			s.Arena = arena.Summary(false)
+		}
 	} else if p, ok := r.PeakFormula(r.Dims); ok {
 		s.Totals.PeakActivationBytes = &p
+	}
+	planned.Wait()
+	if formula.Wait(); known {
+		add("peak_activation_bytes", peak)
+	}
+	if len(formulas) > 0 {
+		s.Formulas = formulas
 	}
 }
 
@@ -366,6 +370,7 @@ type Group struct {
 func (r *Report) Groups(key func(*Node) string) []Group {
 	var out []Group
 	index := map[string]int{}
+	var recent [256]boundCounts
 	r.Walk(func(n *Node, times dim.Dim, _ int) {
 		k := key(n)
 		i, ok := index[k]
@@ -375,16 +380,26 @@ func (r *Report) Groups(key func(*Node) string) []Group {
 			out = append(out, Group{Name: k, First: n})
 		}
 		g, t := &out[i], times.Bind(r.Dims)
+		c := &recent[n.id%len(recent)]
+		if c.of != n.Counts {
+			*c = boundCounts{n.Counts, n.Work.MACs.Bind(r.Dims), n.Work.FLOPs().Bind(r.Dims), n.Work.Special.Bind(r.Dims), n.Read.Bind(r.Dims), n.Written.Bind(r.Dims)}
+		}
 		g.Nodes++
-		g.MACs = g.MACs.Add(n.Work.MACs.Bind(r.Dims).Mul(t))
-		g.FLOPs = g.FLOPs.Add(n.Work.FLOPs().Bind(r.Dims).Mul(t))
-		g.Special = g.Special.Add(n.Work.Special.Bind(r.Dims).Mul(t))
+		g.MACs = g.MACs.Add(c.macs.Mul(t))
+		g.FLOPs = g.FLOPs.Add(c.flops.Mul(t))
+		g.Special = g.Special.Add(c.special.Mul(t))
 		g.Params = g.Params.Add(n.Params().Bind(r.Dims))
-		g.BytesRead = g.BytesRead.Add(n.Read.Bind(r.Dims).Mul(t))
-		g.BytesWritten = g.BytesWritten.Add(n.Written.Bind(r.Dims).Mul(t))
+		g.BytesRead = g.BytesRead.Add(c.read.Mul(t))
+		g.BytesWritten = g.BytesWritten.Add(c.written.Mul(t))
 		g.Partial = g.Partial || n.Partial
 	})
 	return out
+}
+
+// boundCounts are Counts under a Report's Dims.
+type boundCounts struct {
+	of                                  *Counts
+	macs, flops, special, read, written dim.Dim
 }
 
 // NeedDims is the error of a figure that needs a number for the dimensions free, which have none.
