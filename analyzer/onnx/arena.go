@@ -60,14 +60,6 @@ func (s *slab[T]) room(n int) bool {
 	return true
 }
 
-// expect makes room for many elements at once.
-func (s *slab[T]) expect(n int) {
-	if n > slabLast && n > len(s.block)-s.used {
-		spend[T](s.spent, n)
-		s.block, s.used = make([]T, n), 0
-	}
-}
-
 // take returns an empty slice with room for exactly n elements, so that appending beyond them never touches a
 // neighbour.
 func (s *slab[T]) take(n int) []T {
