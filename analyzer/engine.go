@@ -102,7 +102,7 @@ func (s *scope) reserve(name string) (slot int32, fresh bool) {
 
 func (e *engine) newValue(name string) *op.Value {
 	if len(e.values) == cap(e.values) {
-		e.values = make([]op.Value, 0, 256)
+		e.values = make([]op.Value, 0, min(max(2*cap(e.values), 64), 1024))
 	}
 	e.values = append(e.values, op.Value{Name: name, ID: e.nextID})
 	e.nextID++

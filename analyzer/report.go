@@ -206,7 +206,7 @@ func (r *Report) fixed() bool {
 
 // collectWeights finds the constants that executed nodes read as data.
 func (r *Report) collectWeights() {
-	byRoot := map[*op.Value]*Weight{}
+	byRoot := make([]*Weight, r.values)
 	r.Walk(func(n *Node, _ dim.Dim, _ int) {
 		if n.Rule == nil {
 			for _, in := range n.Inputs { // without a rule, float constants are taken for weights
@@ -248,13 +248,13 @@ func packedWeights(n *Node, i int) dim.Dim {
 	return count
 }
 
-func (r *Report) addWeights(byRoot map[*op.Value]*Weight, n *Node, v *op.Value, use weightUse) {
+func (r *Report) addWeights(byRoot []*Weight, n *Node, v *op.Value, use weightUse) {
 	for _, root := range v.Roots {
-		w := byRoot[root]
+		w := byRoot[root.ID]
 		if w == nil {
 			w = &Weight{Value: root, Trainable: true}
 			w.Bytes, _ = root.Bytes()
-			byRoot[root] = w
+			byRoot[root.ID] = w
 			r.Weights = append(r.Weights, w)
 			n.Weights = append(n.Weights, w)
 		}
