@@ -1,7 +1,6 @@
 package analyzer
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -262,10 +261,17 @@ func (r *Report) PeakFormula(env dim.Env) (peak dim.Dim, ok bool) {
 		return dim.Dim{}, false
 	}
 	byEnd := make([]int32, len(lives))
-	for i := range byEnd {
-		byEnd[i] = int32(i)
+	at := make([]int32, len(r.Nodes)+2) // where those that end at a step begin in byEnd
+	for _, l := range lives {
+		at[l.last+1]++
 	}
-	slices.SortFunc(byEnd, func(a, b int32) int { return cmp.Compare(lives[a].last, lives[b].last) })
+	for i := range at[1:] {
+		at[i+1] += at[i]
+	}
+	for i, l := range lives {
+		byEnd[at[l.last]] = int32(i)
+		at[l.last]++
+	}
 	var live dim.Total
 	var tops []dim.Dim
 	born, dead := 0, 0
