@@ -3,7 +3,7 @@ package analyzer
 import "hash/maphash"
 
 // slotTable numbers names in the order of their arrival. A large graph has millions of them, which no cache holds, and
-// looks each up once for every use: a map takes three times the memory, which is what its time goes to.
+// looks each up once for every use: a map takes twice the memory, which is what its time goes to.
 type slotTable struct {
 	names []string // by slot
 	// at has a place for each name, behind those that its hash sends there as well; a power of two, a quarter of it empty.
