@@ -25,7 +25,7 @@ func newSlotTable(n int) slotTable {
 	for 3*size < 4*n {
 		size *= 2
 	}
-	return slotTable{names: make([]string, 0, n), at: make([]slotPlace, size)}
+	return slotTable{names: make([]string, 0, n), at: zeros[slotPlace](size)}
 }
 
 // find returns the slot of a name.
@@ -61,8 +61,16 @@ func (t *slotTable) place(name string, hash uint64) *slotPlace {
 	}
 }
 
+// zeros returns n zeros for a table that is read before it is written. Were they not written first, each page would take
+// two faults, the second of which stops all processors.
+func zeros[T any](n int) []T {
+	s := make([]T, n)
+	clear(s)
+	return s
+}
+
 func (t *slotTable) grow() {
-	t.at = make([]slotPlace, 2*len(t.at))
+	t.at = zeros[slotPlace](2 * len(t.at))
 	for i, name := range t.names {
 		hash := maphash.String(slotSeed, name)
 		*t.place(name, hash) = slotPlace{int32(i + 1), uint32(hash >> 32)}

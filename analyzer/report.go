@@ -206,7 +206,7 @@ func (r *Report) fixed() bool {
 
 // collectWeights finds the constants that executed nodes read as data.
 func (r *Report) collectWeights() {
-	byRoot := make([]*Weight, r.values)
+	byRoot := zeros[*Weight](r.values)
 	r.Walk(func(n *Node, _ dim.Dim, _ int) {
 		if n.Rule == nil {
 			for _, in := range n.Inputs { // without a rule, float constants are taken for weights

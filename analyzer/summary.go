@@ -311,7 +311,7 @@ type life struct {
 // bodies make some of their own.
 func (r *Report) lives(env dim.Env) (lives []life, ok bool) {
 	lives = make([]life, 0, len(r.Nodes)+len(r.Inputs))
-	at := make([]int32, r.values) // value ID → position + 1
+	at := zeros[int32](r.values) // value ID → position + 1
 	define := func(v *op.Value, step int) {
 		if v == nil || v.Const || at[v.ID] > 0 {
 			return

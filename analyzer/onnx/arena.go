@@ -57,6 +57,9 @@ func (s *slab[T]) room(n int) bool {
 	}
 	spend[T](s.spent, size)
 	s.block, s.used = make([]T, size), 0
+	// Zeros that are read before they are written cost two page faults, the second of which stops all processors: so they
+	// are written here.
+	clear(s.block)
 	return true
 }
 
