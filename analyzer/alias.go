@@ -35,7 +35,7 @@ func (r *Report) buffers(env dim.Env, viewsOnly bool) (bufs []Buffer, partial bo
 	if env == nil {
 		env = r.Dims
 	}
-	l := &liveness{env: env, places: make([]place, r.values), viewsOnly: viewsOnly}
+	l := &liveness{env: env, places: zeros[place](r.values), viewsOnly: viewsOnly}
 	bufs, err = l.buffers(r.Nodes, r.Inputs, r.Outputs)
 	return bufs, l.partial, err
 }

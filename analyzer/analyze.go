@@ -21,6 +21,8 @@ type Options struct {
 	Inputs map[string]*op.Value
 	// KeepFree leaves the leading dimension free too.
 	KeepFree bool
+
+	askAll bool // for tests: no node takes the result of another's rule
 }
 
 // Analyze infers the model and returns its Report. The error is a *GraphError where the graph makes no sense, an
@@ -87,6 +89,9 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 		}
 	}
 	g := m.Graph
+	if !opt.askAll {
+		e.memo = newMemo(len(g.Nodes))
+	}
 	e.mayInline = inlinedBase + inlinedPerNode*fileNodes(m)
 	s := newScope(len(g.Initializers) + len(g.Inputs) + len(g.Nodes))
 	s.opsets = m.Opset
@@ -123,7 +128,7 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 	r.Nodes = e.prune(nodes, r.Outputs)
 	r.Folded = e.folded
 	r.Symbols = e.symbols
-	r.values = e.nextID
+	r.values, r.counts = e.nextID, e.counts+1
 	r.known, r.counted, r.unknown = e.known, e.counted, e.unknown
 	r.dropUnusedSymbols()
 	r.collectWeights()

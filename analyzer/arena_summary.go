@@ -40,15 +40,6 @@ func (a *Arena) Summary(buffers bool) *ArenaSummary {
 	return s
 }
 
-func (r *Report) summariseArena(s *Summary) {
-	a, err := r.Arena(nil, ArenaOptions{})
-	if err != nil {
-		return
-	}
-	s.Totals.ArenaBytes, s.Totals.ArenaBoundBytes = &a.Bytes, &a.Bound
-	s.Arena = a.Summary(false)
-}
-
 // OrderSummary compares an order of execution with the file's.
 type OrderSummary struct {
 	Name    string `json:"name"`    // "min-memory"

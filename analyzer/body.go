@@ -15,10 +15,12 @@ type nodeEngine struct {
 	node  *Node
 	scope *scope
 	err   error // a graph error in a body; it stops the analysis
+	asked bool  // the rule has asked for something, so that what it says is of this node alone
 }
 
 // Fresh makes a symbol named after the node's hint, numbered where the name is taken.
 func (e *nodeEngine) Fresh(hint string, upper dim.Dim) dim.Dim {
+	e.asked = true
 	return e.fresh(hint, Symbol{Node: e.node.Name, Upper: upper})
 }
 
@@ -39,11 +41,13 @@ func (e *engine) fresh(hint string, s Symbol) dim.Dim {
 }
 
 func (e *nodeEngine) Diagnose(code, message string) {
+	e.asked = true
 	e.diagnose(Diagnostic{SeverityWarning, code, e.node.Name, message})
 }
 
 // Infer analyses a subgraph in a scope of its own.
 func (e *nodeEngine) Infer(g *onnx.Graph, in []*op.Value) (*op.Body, error) {
+	e.asked = true
 	if e.err != nil {
 		return nil, e.err
 	}

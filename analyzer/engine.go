@@ -29,9 +29,11 @@ type engine struct {
 
 	values    []op.Value     // current slab
 	shapes    [256]*op.Value // see sealShape
+	memo      memo
 	idle      []*invocation
 	lists     []*op.Value
 	nextID    int
+	counts    int // highest Counts.id
 	inlined   int // nodes inferred in calls and bodies
 	mayInline int
 	symbols   []Symbol
@@ -52,7 +54,7 @@ type funcKey struct{ domain, name, overload string }
 // graph's names are looked up once and not at every use.
 type scope struct {
 	parent *scope
-	slots  map[string]int32
+	slots  slotTable
 	vals   []*op.Value // by slot; nil where the value is not made yet
 	prefix string      // of node names inside inlined calls
 	calls  []funcKey
@@ -63,7 +65,7 @@ type scope struct {
 
 // newScope is an empty scope for about n names.
 func newScope(n int) *scope {
-	return &scope{slots: make(map[string]int32, n), vals: make([]*op.Value, 0, n)}
+	return &scope{slots: newSlotTable(n), vals: make([]*op.Value, 0, n)}
 }
 
 // lookup returns the value that a name has by now, nil where it has none.
@@ -78,7 +80,7 @@ func (s *scope) lookup(name string) *op.Value {
 
 // own is lookup without the enclosing graphs.
 func (s *scope) own(name string) *op.Value {
-	if i, ok := s.slots[name]; ok {
+	if i, ok := s.slots.find(name); ok {
 		return s.vals[i]
 	}
 	return nil
@@ -86,24 +88,21 @@ func (s *scope) own(name string) *op.Value {
 
 // define gives a name a value.
 func (s *scope) define(name string, v *op.Value) {
-	i, ok := s.slots[name]
-	if !ok {
-		i = s.reserve(name)
-	}
+	i, _ := s.reserve(name)
 	s.vals[i] = v
 }
 
-// reserve makes a slot for a name.
-func (s *scope) reserve(name string) int32 {
-	i := int32(len(s.vals))
-	s.slots[name] = i
-	s.vals = append(s.vals, nil)
-	return i
+// reserve returns the slot of a name, a fresh one where it has none.
+func (s *scope) reserve(name string) (slot int32, fresh bool) {
+	if slot, fresh = s.slots.add(name); fresh {
+		s.vals = append(s.vals, nil)
+	}
+	return slot, fresh
 }
 
 func (e *engine) newValue(name string) *op.Value {
 	if len(e.values) == cap(e.values) {
-		e.values = make([]op.Value, 0, 256)
+		e.values = make([]op.Value, 0, min(max(2*cap(e.values), 64), 1024))
 	}
 	e.values = append(e.values, op.Value{Name: name, ID: e.nextID})
 	e.nextID++

@@ -10,3 +10,9 @@ func PlaceLeases(leases []Lease, opt ArenaOptions) (offsets []int64, total, boun
 	offsets, total, _ = p.plan(opt.Planner)
 	return offsets, total, p.bound
 }
+
+// AskAll returns the options of an analysis that asks the rule of every node, whatever it said of the nodes before.
+func AskAll(o Options) Options {
+	o.askAll = true
+	return o
+}

@@ -15,17 +15,27 @@ type Node struct {
 	Opset   int64
 	Inputs  []*op.Value // nil where an optional input is absent
 	Outputs []*op.Value // nil where an optional output is not asked for
-	Work    op.Work     // bodies apart
-	Read    dim.Dim     // bytes
-	Written dim.Dim     // bytes
-	Weights []*Weight   // weights that this node is the first to use
-	Bodies  []*Body     // of control flow
+	*Counts
+	Weights []*Weight // weights that this node is the first to use
+	Bodies  []*Body   // of control flow
 	// Partial says that the work or the traffic could not be counted in full: an unknown operator or an unknown shape.
 	Partial bool
 	// Invalid says that the node contradicts itself: its inputs or attributes do not fit its operator. Its outputs are
 	// unknown and it is Partial.
 	Invalid bool
 }
+
+// Counts are what one execution of a node takes, bodies apart. Nodes that are alike share theirs, which never change.
+type Counts struct {
+	Work    op.Work
+	Read    dim.Dim // bytes
+	Written dim.Dim // bytes
+
+	id int // numbers the Counts of one analysis, for tables; 0 for noCounts
+}
+
+// noCounts are those of nodes that take nothing, or of which nothing is known.
+var noCounts Counts
 
 // Op returns the operator with its domain, such as "Conv" or "com.microsoft.FusedConv".
 func (n *Node) Op() string {

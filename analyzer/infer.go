@@ -39,7 +39,7 @@ func (e *engine) inferNodes(g *onnx.Graph, protos []*onnx.Node, s *scope) ([]*No
 		if len(slab) == cap(slab) {
 			slab = make([]Node, 0, min(len(protos), 1024))
 		}
-		slab = append(slab, Node{Proto: p})
+		slab = append(slab, Node{Proto: p, Counts: &noCounts})
 		n := &slab[len(slab)-1]
 		executes, err := e.inferNode(g, n, s, at)
 		if err != nil {
@@ -138,7 +138,14 @@ func (e *engine) run(n *Node, c op.Call, s *scope) error {
 	v.call, v.nodeEngine = c, nodeEngine{engine: e, node: n, scope: s}
 	v.call.Engine = &v.nodeEngine
 	e.known++
+	at := e.memo.place(&v.call)
+	if at != nil && (at[0].recall(n, &v.call) || at[1].recall(n, &v.call)) {
+		return nil
+	}
 	e.apply(n, &v.call)
+	if at != nil && !v.asked && !n.Partial {
+		keep(at, n, &v.call)
+	}
 	return v.err
 }
 
@@ -187,7 +194,8 @@ func (e *engine) apply(n *Node, c *op.Call) {
 		n.Partial = true
 		return // work on unknown shapes is unknown
 	}
-	n.Work = n.Rule.Work(c)
+	e.counts++
+	n.Counts = &Counts{Work: n.Rule.Work(c), id: e.counts}
 	if err := errors.Join(n.Work.MACs.Err(), n.Work.Vector.Err(), n.Work.Special.Err()); err != nil {
 		e.diagnose(Diagnostic{SeverityError, CodeOverflow, n.Name, err.Error()})
 		n.Work, n.Partial = op.Work{}, true

@@ -34,7 +34,7 @@ func (r *Report) Liveness(env dim.Env) (*Liveness, error) {
 	if env == nil {
 		env = r.Dims
 	}
-	l := &liveness{env: env, places: make([]place, r.values)}
+	l := &liveness{env: env, places: zeros[place](r.values)}
 	return l.run(r.Nodes, r.Inputs, r.Outputs)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"sync"
 
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 )
@@ -16,56 +17,43 @@ import (
 // node in turn.
 func (e *engine) order(g *onnx.Graph, protos []*onnx.Node, s *scope) (nodes []*onnx.Node, slots []int32, err error) {
 	d := &definitions{s: s, first: int32(len(s.vals)), by: make([]int32, 0, len(protos))}
+	parts := make([]reading, 1, mostReadings)
 	args := 0
 	for i, p := range protos {
+		if i > 0 && i%(len(protos)/cap(parts)+1) == 0 && len(protos) >= manyReadings {
+			parts = append(parts, reading{lo: i, args: args, made: int32(len(s.vals))})
+		}
 		args += len(p.Inputs) + len(p.Outputs)
 		for _, out := range p.Outputs {
 			if out == "" {
 				continue
 			}
-			known := len(s.slots)
-			if s.reserve(out); len(s.slots) == known {
+			if _, fresh := s.reserve(out); !fresh {
 				return nil, nil, e.graphError(g, "value %q is defined twice, the second time by %s", out, describe(i, p))
 			}
 			d.by = append(d.by, int32(i))
 		}
 	}
+	parts[0].made = d.first
+	slots = make([]int32, args)
+	var beside sync.WaitGroup
+	for k := range parts[1:] {
+		beside.Go(func() { parts[k].read(d, protos[:parts[k+1].lo], slots[parts[k].args:]) })
+	}
+	last := &parts[len(parts)-1]
+	last.read(d, protos, slots[last.args:])
+	beside.Wait()
 	sorted := true
-	slots = make([]int32, 0, args)
-	made := d.first
-	for i, p := range protos {
-		for k, in := range p.Inputs {
-			at := int32(noSlot)
-			if in != "" {
-				j, local := s.slots[in]
-				switch {
-				case !local && s.parent.lookup(in) == nil:
-					return nil, nil, e.graphError(g, "%s: input %d %q is produced by no node, initializer or graph input", describe(i, p), k, in)
-				case local:
-					at = j
-					sorted = sorted && d.before(j, i)
-				}
-			}
-			slots = append(slots, at)
+	for k := range parts {
+		r := &parts[k]
+		if r.undefined >= 0 {
+			in := protos[r.undefined].Inputs[r.input]
+			return nil, nil, e.graphError(g, "%s: input %d %q is produced by no node, initializer or graph input", describe(r.undefined, protos[r.undefined]), r.input, in)
 		}
-		for _, out := range p.Outputs {
-			if out == "" {
-				slots = append(slots, noSlot)
-				continue
-			}
-			slots = append(slots, made)
-			made++
-		}
-		for a := range p.Attributes {
-			if !sorted {
-				break
-			}
-			for _, name := range e.captures(p.Attributes[a].G) {
-				if j, local := s.slots[name]; local && !d.before(j, i) {
-					sorted = false
-				}
-			}
-		}
+		sorted = sorted && !r.unsorted
+	}
+	for k := 0; k < len(parts) && sorted; k++ {
+		sorted = !slices.ContainsFunc(parts[k].withGraphs, func(i int) bool { return e.takesLater(d, protos[i], i) })
 	}
 	if sorted {
 		return protos, slots, nil
@@ -73,6 +61,78 @@ func (e *engine) order(g *onnx.Graph, protos []*onnx.Node, s *scope) (nodes []*o
 	e.diagnose(Diagnostic{SeverityNote, CodeOrder, "", fmt.Sprintf("graph %q: nodes are not in topological order; sorted", g.Name)})
 	nodes, err = e.sort(g, protos, d)
 	return nodes, nil, err
+}
+
+const (
+	mostReadings = 4       // parts of a graph whose inputs are looked up beside each other
+	manyReadings = 1 << 14 // nodes of a graph that is worth it
+)
+
+// reading looks up the inputs of the nodes from lo on, which nothing changes meanwhile.
+type reading struct {
+	lo   int
+	args int   // of the nodes before
+	made int32 // slot of the first output
+
+	unsorted         bool
+	undefined, input int // first node with an input that nothing defines, and that input; -1 where there is none
+	withGraphs       []int
+}
+
+// read fills in the slots of the inputs and outputs of protos[r.lo:].
+func (r *reading) read(d *definitions, protos []*onnx.Node, slots []int32) {
+	at, made := 0, r.made
+	r.undefined = -1
+	for i := r.lo; i < len(protos); i++ {
+		p := protos[i]
+		for k, in := range p.Inputs {
+			slots[at] = noSlot
+			if in != "" {
+				j, local := d.s.slots.find(in)
+				switch {
+				case local:
+					slots[at] = j
+					r.unsorted = r.unsorted || !d.before(j, i)
+				case d.s.parent.lookup(in) == nil:
+					r.undefined, r.input = i, k
+					return
+				}
+			}
+			at++
+		}
+		for _, out := range p.Outputs {
+			slots[at] = noSlot
+			if out != "" {
+				slots[at] = made
+				made++
+			}
+			at++
+		}
+		if hasGraph(p) {
+			r.withGraphs = append(r.withGraphs, i)
+		}
+	}
+}
+
+func hasGraph(p *onnx.Node) bool {
+	for a := range p.Attributes {
+		if p.Attributes[a].G != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// takesLater reports whether a graph in node i takes a value that a later node makes.
+func (e *engine) takesLater(d *definitions, p *onnx.Node, i int) bool {
+	for a := range p.Attributes {
+		for _, name := range e.captures(p.Attributes[a].G) {
+			if j, local := d.s.slots.find(name); local && !d.before(j, i) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // definitions says which node of a graph makes the value of a slot.
@@ -89,7 +149,7 @@ func (d *definitions) before(slot int32, i int) bool {
 
 // producer returns the node that makes a name; ok is false where none of this graph does.
 func (d *definitions) producer(name string) (i int, ok bool) {
-	slot, ok := d.s.slots[name]
+	slot, ok := d.s.slots.find(name)
 	if !ok || slot < d.first {
 		return 0, false
 	}

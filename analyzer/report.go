@@ -29,7 +29,7 @@ type Report struct {
 	Dims        dim.Env
 	Diagnostics []Diagnostic
 
-	values         int // number of values, for tables by ID
+	values, counts int // number of values and of Counts, for tables by their numbers
 	known, counted int
 	unknown        map[string]int
 	prebound       bool // inferred with Dims already in place
@@ -69,16 +69,20 @@ type Totals struct {
 func (r *Report) Totals() Totals {
 	var t Totals
 	var macs, flops, special, read, written dim.Total
+	var once []*Counts               // of the nodes that run once
+	nodes := make([]int64, r.counts) // that have them
 	r.Walk(func(n *Node, times dim.Dim, _ int) {
 		t.Nodes++
+		if times.Is(1) {
+			if nodes[n.id]++; nodes[n.id] == 1 {
+				once = append(once, n.Counts)
+			}
+			return
+		}
 		add := func(sum *dim.Total, x dim.Dim) {
-			if x.Is(0) {
-				return
+			if !x.Is(0) {
+				sum.Add(x.Mul(times))
 			}
-			if !times.Is(1) {
-				x = x.Mul(times)
-			}
-			sum.Add(x)
 		}
 		add(&macs, n.Work.MACs)
 		add(&flops, n.Work.FLOPs())
@@ -86,6 +90,14 @@ func (r *Report) Totals() Totals {
 		add(&read, n.Read)
 		add(&written, n.Written)
 	})
+	for _, c := range once {
+		k := nodes[c.id]
+		macs.AddTimes(c.Work.MACs, k)
+		flops.AddTimes(c.Work.FLOPs(), k)
+		special.AddTimes(c.Work.Special, k)
+		read.AddTimes(c.Read, k)
+		written.AddTimes(c.Written, k)
+	}
 	t.MACs, t.FLOPs, t.Special, t.BytesRead, t.BytesWritten = macs.Dim(), flops.Dim(), special.Dim(), read.Dim(), written.Dim()
 	var params, trainable, constant dim.Total
 	for _, w := range r.Weights {
@@ -194,7 +206,7 @@ func (r *Report) fixed() bool {
 
 // collectWeights finds the constants that executed nodes read as data.
 func (r *Report) collectWeights() {
-	byRoot := map[*op.Value]*Weight{}
+	byRoot := zeros[*Weight](r.values)
 	r.Walk(func(n *Node, _ dim.Dim, _ int) {
 		if n.Rule == nil {
 			for _, in := range n.Inputs { // without a rule, float constants are taken for weights
@@ -236,13 +248,13 @@ func packedWeights(n *Node, i int) dim.Dim {
 	return count
 }
 
-func (r *Report) addWeights(byRoot map[*op.Value]*Weight, n *Node, v *op.Value, use weightUse) {
+func (r *Report) addWeights(byRoot []*Weight, n *Node, v *op.Value, use weightUse) {
 	for _, root := range v.Roots {
-		w := byRoot[root]
+		w := byRoot[root.ID]
 		if w == nil {
 			w = &Weight{Value: root, Trainable: true}
 			w.Bytes, _ = root.Bytes()
-			byRoot[root] = w
+			byRoot[root.ID] = w
 			r.Weights = append(r.Weights, w)
 			n.Weights = append(n.Weights, w)
 		}

@@ -1,7 +1,6 @@
 package analyzer
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -143,6 +142,12 @@ func (r *Report) Summary(name string, nodes bool) *Summary {
 }
 
 func (r *Report) summariseTotals(s *Summary) {
+	var peak dim.Dim
+	var arena *Arena
+	var formula, planned sync.WaitGroup // each takes as long as the rest, which does not need it
+	known := false
+	formula.Go(func() { peak, known = r.PeakFormula(nil) })
+	planned.Go(func() { arena, _ = r.Arena(nil, ArenaOptions{}) })
 	t := r.Totals()
 	b := func(d dim.Dim) dim.Dim { return d.Bind(r.Dims) }
 	s.Totals = TotalsSummary{Nodes: t.Nodes, MACs: b(t.MACs), FLOPs: b(t.FLOPs), Special: b(t.Special), Params: b(t.Params),
@@ -160,25 +165,23 @@ func (r *Report) summariseTotals(s *Summary) {
 	add("params", t.Params)
 	add("bytes_read", t.BytesRead)
 	add("bytes_written", t.BytesWritten)
-	var peak dim.Dim
-	var known bool
-	var beside sync.WaitGroup // takes as long as the rest, which does not need it
-	beside.Go(func() { peak, known = r.PeakFormula(nil) })
-	defer func() {
-		if beside.Wait(); known {
-			add("peak_activation_bytes", peak)
-		}
-		if len(formulas) > 0 {
-			s.Formulas = formulas
-		}
-	}()
 	if l, err := r.Liveness(nil); err == nil {
 		p := dim.Const(l.PeakBytes)
 		s.Totals.PeakActivationBytes = &p
 		s.Peak = r.peakSummary(l)
-		r.summariseArena(s)
+		if planned.Wait(); arena != nil {
+			s.Totals.ArenaBytes, s.Totals.ArenaBoundBytes = &arena.Bytes, &arena.Bound
+			s.Arena = arena.Summary(false)
+		}
 	} else if p, ok := r.PeakFormula(r.Dims); ok {
 		s.Totals.PeakActivationBytes = &p
+	}
+	planned.Wait()
+	if formula.Wait(); known {
+		add("peak_activation_bytes", peak)
+	}
+	if len(formulas) > 0 {
+		s.Formulas = formulas
 	}
 }
 
@@ -258,10 +261,17 @@ func (r *Report) PeakFormula(env dim.Env) (peak dim.Dim, ok bool) {
 		return dim.Dim{}, false
 	}
 	byEnd := make([]int32, len(lives))
-	for i := range byEnd {
-		byEnd[i] = int32(i)
+	at := make([]int32, len(r.Nodes)+2) // where those that end at a step begin in byEnd
+	for _, l := range lives {
+		at[l.last+1]++
 	}
-	slices.SortFunc(byEnd, func(a, b int32) int { return cmp.Compare(lives[a].last, lives[b].last) })
+	for i := range at[1:] {
+		at[i+1] += at[i]
+	}
+	for i, l := range lives {
+		byEnd[at[l.last]] = int32(i)
+		at[l.last]++
+	}
 	var live dim.Total
 	var tops []dim.Dim
 	born, dead := 0, 0
@@ -301,7 +311,7 @@ type life struct {
 // bodies make some of their own.
 func (r *Report) lives(env dim.Env) (lives []life, ok bool) {
 	lives = make([]life, 0, len(r.Nodes)+len(r.Inputs))
-	at := make([]int32, r.values) // value ID → position + 1
+	at := zeros[int32](r.values) // value ID → position + 1
 	define := func(v *op.Value, step int) {
 		if v == nil || v.Const || at[v.ID] > 0 {
 			return
@@ -366,6 +376,7 @@ type Group struct {
 func (r *Report) Groups(key func(*Node) string) []Group {
 	var out []Group
 	index := map[string]int{}
+	var recent [256]boundCounts
 	r.Walk(func(n *Node, times dim.Dim, _ int) {
 		k := key(n)
 		i, ok := index[k]
@@ -375,16 +386,26 @@ func (r *Report) Groups(key func(*Node) string) []Group {
 			out = append(out, Group{Name: k, First: n})
 		}
 		g, t := &out[i], times.Bind(r.Dims)
+		c := &recent[n.id%len(recent)]
+		if c.of != n.Counts {
+			*c = boundCounts{n.Counts, n.Work.MACs.Bind(r.Dims), n.Work.FLOPs().Bind(r.Dims), n.Work.Special.Bind(r.Dims), n.Read.Bind(r.Dims), n.Written.Bind(r.Dims)}
+		}
 		g.Nodes++
-		g.MACs = g.MACs.Add(n.Work.MACs.Bind(r.Dims).Mul(t))
-		g.FLOPs = g.FLOPs.Add(n.Work.FLOPs().Bind(r.Dims).Mul(t))
-		g.Special = g.Special.Add(n.Work.Special.Bind(r.Dims).Mul(t))
+		g.MACs = g.MACs.Add(c.macs.Mul(t))
+		g.FLOPs = g.FLOPs.Add(c.flops.Mul(t))
+		g.Special = g.Special.Add(c.special.Mul(t))
 		g.Params = g.Params.Add(n.Params().Bind(r.Dims))
-		g.BytesRead = g.BytesRead.Add(n.Read.Bind(r.Dims).Mul(t))
-		g.BytesWritten = g.BytesWritten.Add(n.Written.Bind(r.Dims).Mul(t))
+		g.BytesRead = g.BytesRead.Add(c.read.Mul(t))
+		g.BytesWritten = g.BytesWritten.Add(c.written.Mul(t))
 		g.Partial = g.Partial || n.Partial
 	})
 	return out
+}
+
+// boundCounts are Counts under a Report's Dims.
+type boundCounts struct {
+	of                                  *Counts
+	macs, flops, special, read, written dim.Dim
 }
 
 // NeedDims is the error of a figure that needs a number for the dimensions free, which have none.

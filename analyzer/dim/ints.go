@@ -69,13 +69,15 @@ func (w *wide) int64() (int64, bool) {
 	return int64(w.lo), w.hi == int64(w.lo)>>63
 }
 
-// addProduct adds v*sign, where sign is 1 or -1.
-func (w *wide) addProduct(v, sign int64) {
-	if sign > 0 {
-		w.add(v)
+// addProduct adds v*k, where the magnitude of k is below 2^32.
+func (w *wide) addProduct(v, k int64) {
+	hi, lo := bits.Mul64(magnitude(v), magnitude(k))
+	var carry uint64
+	if (v < 0) != (k < 0) {
+		w.lo, carry = bits.Sub64(w.lo, lo, 0)
+		w.hi -= int64(hi) + int64(carry)
 		return
 	}
-	var borrow uint64
-	w.lo, borrow = bits.Sub64(w.lo, uint64(v), 0)
-	w.hi -= v>>63 + int64(borrow)
+	w.lo, carry = bits.Add64(w.lo, lo, 0)
+	w.hi += int64(hi) + int64(carry)
 }

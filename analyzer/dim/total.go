@@ -8,6 +8,11 @@ type Total struct {
 	constant wide
 	sums     []partial // in the order of compareMono
 	failure  Dim       // the first Dim that carried a sticky error
+	// recent says where terms met last have their partial sums: the sizes in a network are few and recur.
+	recent [16]struct {
+		term *term
+		at   int
+	}
 }
 
 // partial is the sum of the coefficients of one monomial.
@@ -23,7 +28,10 @@ func (t *Total) Add(d Dim) { t.add(d, 1) }
 // Sub subtracts d.
 func (t *Total) Sub(d Dim) { t.add(d, -1) }
 
-func (t *Total) add(d Dim, sign int64) {
+// AddTimes adds d as many times as times says, which is below 2^32.
+func (t *Total) AddTimes(d Dim, times int64) { t.add(d, times) }
+
+func (t *Total) add(d Dim, times int64) {
 	if t.failure.failed() {
 		return
 	}
@@ -31,27 +39,33 @@ func (t *Total) add(d Dim, sign int64) {
 		t.failure = d
 		return
 	}
-	t.constant.addProduct(d.c, sign)
+	t.constant.addProduct(d.c, times)
 	if d.e == nil {
 		return
 	}
 	for i := range d.e.terms {
 		x := &d.e.terms[i]
 		if p := t.place(x); p != nil {
-			p.sum.addProduct(x.coef, sign)
+			p.sum.addProduct(x.coef, times)
 		}
 	}
 }
 
 // place finds the monomial of x, or makes room for it; nil where there are too many.
 func (t *Total) place(x *term) *partial {
+	last := &t.recent[uint64(x.coef)*0x9e3779b97f4a7c15>>60]
+	if last.term == x {
+		return &t.sums[last.at]
+	}
 	find := func() (int, bool) {
 		return slices.BinarySearchFunc(t.sums, x, func(p partial, x *term) int { return compareMono(&p.term, x) })
 	}
 	at, found := find()
 	if found {
+		last.term, last.at = x, at
 		return &t.sums[at]
 	}
+	clear(t.recent[:]) // what follows moves the sums
 	if len(t.sums) >= maxTerms {
 		t.sums = slices.DeleteFunc(t.sums, func(p partial) bool { return p.sum == wide{} })
 		if len(t.sums) >= maxTerms/2 { // else every step could delete a single one

@@ -17,10 +17,17 @@ func TestTotal(t *testing.T) {
 		var parts []Dim
 		for range 1 + r.IntN(6) {
 			d := randomTree(r, 2).build()
-			if r.IntN(3) == 0 {
+			switch r.IntN(4) {
+			case 0:
 				total.Sub(d)
 				parts = append(parts, d.Neg())
-			} else {
+			case 1:
+				k := 1 + r.IntN(4)
+				total.AddTimes(d, int64(k))
+				for range k {
+					parts = append(parts, d)
+				}
+			default:
 				total.Add(d)
 				parts = append(parts, d)
 			}

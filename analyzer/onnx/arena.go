@@ -57,15 +57,10 @@ func (s *slab[T]) room(n int) bool {
 	}
 	spend[T](s.spent, size)
 	s.block, s.used = make([]T, size), 0
+	// Zeros that are read before they are written cost two page faults, the second of which stops all processors: so they
+	// are written here.
+	clear(s.block)
 	return true
-}
-
-// expect makes room for many elements at once.
-func (s *slab[T]) expect(n int) {
-	if n > slabLast && n > len(s.block)-s.used {
-		spend[T](s.spent, n)
-		s.block, s.used = make([]T, n), 0
-	}
 }
 
 // take returns an empty slice with room for exactly n elements, so that appending beyond them never touches a

@@ -33,30 +33,20 @@ type decoder struct {
 
 // newDecoder returns a decoder of data; path is for messages.
 func newDecoder(data []byte, path string) *decoder {
-	d := &decoder{data: data, path: path}
-	entries := recentLarge
-	if len(data) < recentFile {
-		entries = recentSmall
-	}
-	d.text.recent = make([]string, entries)
-	d.spent.limit = budgetBase + budgetPerByte*int64(len(data))
-	d.ints.spent, d.floats.spent, d.names.spent, d.nodes.spent, d.attrs.spent = &d.spent, &d.spent, &d.spent, &d.spent, &d.spent
-	d.tensors.spent, d.types.spent, d.dims.spent, d.pairs.spent = &d.spent, &d.spent, &d.spent, &d.spent
+	d := &decoder{data: data, path: path, spent: budget{limit: budgetBase + budgetPerByte*int64(len(data))}}
+	d.prepare()
 	return d
 }
 
-// tally counts records by field number, up to the highest number of a list.
-type tally [graphMetadata + 1]int
-
-// count tallies the records of a message, so that its lists are allocated once at their final size. A malformed message
-// ends the count; decoding it reports the error.
-func (d *decoder) count(s span, n *tally) {
-	f := d.fields(s, nil)
-	for f.next() {
-		if int(f.num) < len(n) {
-			n[f.num]++
-		}
+// prepare makes the table of recent strings and has every slab count what it spends.
+func (d *decoder) prepare() {
+	entries := recentLarge
+	if len(d.data) < recentFile {
+		entries = recentSmall
 	}
+	d.text.recent = make([]string, entries)
+	d.ints.spent, d.floats.spent, d.names.spent, d.nodes.spent, d.attrs.spent = &d.spent, &d.spent, &d.spent, &d.spent, &d.spent
+	d.tensors.spent, d.types.spent, d.dims.spent, d.pairs.spent = &d.spent, &d.spent, &d.spent, &d.spent
 }
 
 // deeper enters a message that may contain itself; the caller calls d.up when it leaves.
@@ -153,21 +143,20 @@ func (d *decoder) graph(g *Graph, s span) *FormatError {
 		return err
 	}
 	defer d.up()
-	var n tally
-	d.count(s, &n)
+	n, marks := d.count(s)
 	if !d.spent.afford(int64(n[graphNode])*int64(unsafe.Sizeof(Node{})) + int64(n[graphInitializer])*int64(unsafe.Sizeof(Tensor{})) +
 		int64(n[graphInput]+n[graphOutput]+n[graphValueInfo])*int64(unsafe.Sizeof(ValueInfo{})+unsafe.Sizeof(Type{}))) {
 		return d.tooMuch(s)
 	}
-	g.Nodes = grown(g.Nodes, n[graphNode])
-	g.Initializers = grown(g.Initializers, n[graphInitializer])
-	g.Inputs = grown(g.Inputs, n[graphInput])
-	g.Outputs = grown(g.Outputs, n[graphOutput])
-	g.ValueInfo = grown(g.ValueInfo, n[graphValueInfo])
-	d.nodes.expect(n[graphNode])
-	d.names.expect(3 * n[graphNode])
-	d.tensors.expect(n[graphInitializer])
-	d.types.expect(n[graphInput] + n[graphOutput] + n[graphValueInfo])
+	g.grow(&n)
+	if d.depth == 1 && d.graphParts(g, s, &n, marks) {
+		return nil
+	}
+	return d.graphFields(g, s)
+}
+
+// graphFields decodes the records of a graph that stand in s.
+func (d *decoder) graphFields(g *Graph, s span) *FormatError {
 	f := d.fields(s, graphMessage)
 	for f.next() {
 		switch f.num {

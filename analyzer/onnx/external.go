@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // External says where a tensor's values lie outside the model's file. The path is confined to the model's directory;
@@ -97,11 +98,14 @@ func (e *External) pairs() []StringPair {
 	return append(p, e.Other...)
 }
 
-// resolver finds external data beside one model. Models name few files in many tensors, so answers are kept.
+// resolver finds external data beside one model. Models name few files in many tensors, so answers are kept. Parts of one
+// file may ask at the same time.
 type resolver struct {
-	model string              // its path, as the user gave it
-	roots []string            // real directories that data may lie in
-	seen  map[string]resolved // nil until the first question
+	model string   // its path, as the user gave it
+	roots []string // real directories that data may lie in
+
+	mu   sync.Mutex
+	seen map[string]resolved // nil until the first question
 }
 
 // resolved is what became of a location. At most one of the errors is set.
@@ -148,14 +152,7 @@ func (r *resolver) resolve(e *External, t *Tensor) error {
 		e.Absent, e.Err = true, errNoDirectory
 		return nil
 	}
-	if r.seen == nil {
-		r.prepare()
-	}
-	file, ok := r.seen[e.Location]
-	if !ok {
-		file = lookUp(filepath.Join(filepath.Dir(r.model), filepath.FromSlash(e.Location)), r.roots)
-		r.seen[e.Location] = file
-	}
+	file := r.find(e.Location)
 	if file.refused != nil {
 		return fmt.Errorf("location %q %w", e.Location, file.refused)
 	}
@@ -170,6 +167,21 @@ func (r *resolver) resolve(e *External, t *Tensor) error {
 	}
 	e.Err = file.short(e.Offset, want)
 	return nil
+}
+
+// find says what became of a location.
+func (r *resolver) find(location string) resolved {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.seen == nil {
+		r.prepare()
+	}
+	file, ok := r.seen[location]
+	if !ok {
+		file = lookUp(filepath.Join(filepath.Dir(r.model), filepath.FromSlash(location)), r.roots)
+		r.seen[location] = file
+	}
+	return file
 }
 
 // lookUp finds the file at path, which must really lie in one of the roots.

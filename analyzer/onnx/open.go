@@ -84,6 +84,15 @@ func Decode(data []byte, name string) (*Model, error) {
 // mappedModel decodes mapped bytes. Where the file shrinks meanwhile, touching the pages that are gone raises a memory
 // fault, which becomes an error here instead of ending the process.
 func (d *decoder) mappedModel() (m *Model, err error) {
+	gone := d.guard(func() { m, err = d.wholeFile() })
+	if gone {
+		return nil, &FormatError{Path: d.path, Offset: -1, Msg: "changed while it was being read"}
+	}
+	return m, err
+}
+
+// guard runs f and reports whether it touched a part of d.data that is not there any more.
+func (d *decoder) guard(f func()) (gone bool) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
@@ -94,10 +103,11 @@ func (d *decoder) mappedModel() (m *Model, err error) {
 			if !ok || !within(fault.Addr(), d.data) {
 				panic(r)
 			}
-			m, err = nil, &FormatError{Path: d.path, Offset: -1, Msg: "changed while it was being read"}
+			gone = true
 		}
 	}()
-	return d.wholeFile()
+	f()
+	return false
 }
 
 // wholeFile decodes a whole file that is not empty.

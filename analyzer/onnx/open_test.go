@@ -164,15 +164,21 @@ func TestLargePayload(t *testing.T) {
 	}
 }
 
-// TestShrinkingFile truncates a file between mapping and decoding.
+// TestShrinkingFile truncates a file between mapping and decoding, which the larger one is in parts.
 func TestShrinkingFile(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows refuses to truncate a mapped file")
 	}
-	data, err := Marshal(transformer(200, 0, false))
-	if err != nil {
-		t.Fatal(err)
+	for _, layers := range []int{200, 2000} {
+		data, err := Marshal(transformer(layers, 0, false))
+		if err != nil {
+			t.Fatal(err)
+		}
+		onCores(2, func() { shrink(t, data) })
 	}
+}
+
+func shrink(t *testing.T, data []byte) {
 	for _, left := range []int64{0, 4096, int64(len(data)) / 2 &^ 4095} {
 		path := write(t, filepath.Join(t.TempDir(), "m.onnx"), data)
 		f, err := os.Open(path)

@@ -156,7 +156,7 @@ func foldable(c *Call) (in [][]Num, n int64, ok bool) {
 		return nil, 0, false
 	}
 	for _, v := range c.In {
-		if v != nil && !v.mayHaveElems() {
+		if v != nil && !v.MayHaveElems() {
 			return nil, 0, false
 		}
 	}

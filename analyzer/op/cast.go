@@ -41,7 +41,7 @@ func castLikeShape(c *Call) error {
 
 func castFold(c *Call) {
 	x, out := c.In[0], c.Out[0]
-	if !x.mayHaveElems() || x.DType == onnx.String || out.DType == onnx.String {
+	if !x.MayHaveElems() || x.DType == onnx.String || out.DType == onnx.String {
 		return
 	}
 	nums := x.Elems()

@@ -14,7 +14,7 @@ import (
 func (v *Value) take(o *Value) {
 	v.SetType(o)
 	v.Data = o.Data
-	if o.Tensor != nil && o.mayHaveElems() {
+	if o.Tensor != nil && o.MayHaveElems() {
 		v.Tensor = o.Tensor
 	}
 }

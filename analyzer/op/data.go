@@ -249,8 +249,8 @@ func (v *Value) small(limit int64) bool {
 	return err == nil && n <= limit
 }
 
-// mayHaveElems is a cheap test that Elems could succeed.
-func (v *Value) mayHaveElems() bool {
+// MayHaveElems is a cheap test that Elems could succeed.
+func (v *Value) MayHaveElems() bool {
 	return v.Data != nil || v.Tensor != nil && v.small(maxElems)
 }
 

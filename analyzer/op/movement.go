@@ -245,7 +245,7 @@ func splitParts(c *Call, total dim.Dim, n int) ([]dim.Dim, error) {
 
 func splitFold(c *Call) {
 	x := c.In[0]
-	if !x.Ranked || len(x.Shape) != 1 || !x.mayHaveElems() {
+	if !x.Ranked || len(x.Shape) != 1 || !x.MayHaveElems() {
 		return
 	}
 	nums := x.Elems()

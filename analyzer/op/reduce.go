@@ -153,7 +153,7 @@ func reduceFold(c *Call, fold func(group []Num) Num) {
 
 // table returns the known elements of v with its shape as plain integers.
 func (v *Value) table() (nums []Num, shape []int64, ok bool) {
-	if v == nil || !v.Ranked || !v.mayHaveElems() {
+	if v == nil || !v.Ranked || !v.MayHaveElems() {
 		return nil, nil, false
 	}
 	shape, ok = intShape(v.Shape)

@@ -229,7 +229,7 @@ func inferItem(c *Call, g *onnx.Graph, in []*Value) (*Body, error) {
 
 // sameInput reports whether inference would come to the same with either value.
 func sameInput(a, b *Value) bool {
-	return a == b || sameType(a, b) && a.Data == nil && b.Data == nil && !a.mayHaveElems() && !b.mayHaveElems()
+	return a == b || sameType(a, b) && a.Data == nil && b.Data == nil && !a.MayHaveElems() && !b.MayHaveElems()
 }
 
 // elementOf is item k of a sequence, or its element type; nil where nothing is known.

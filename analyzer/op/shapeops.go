@@ -92,7 +92,7 @@ func identityShape(c *Call) error {
 		return err
 	}
 	c.Out[0].Data = c.In[0].Data
-	if c.In[0].Tensor != nil && c.In[0].mayHaveElems() {
+	if c.In[0].Tensor != nil && c.In[0].MayHaveElems() {
 		c.Out[0].Tensor = c.In[0].Tensor
 	}
 	return nil
@@ -334,7 +334,7 @@ func unsqueezeShape(c *Call) error {
 // sameElementsFold hands known elements on: the order is unchanged.
 func sameElementsFold(c *Call) {
 	x, out := c.In[0], c.Out[0]
-	if x == nil || !x.mayHaveElems() || x.Elems() == nil && x.Data == nil {
+	if x == nil || !x.MayHaveElems() || x.Elems() == nil && x.Data == nil {
 		return
 	}
 	if n, ok := out.Elements(); ok {
@@ -368,7 +368,7 @@ func expandShape(c *Call) error {
 
 func expandFold(c *Call) {
 	out := c.Out[0]
-	if !out.Ranked || !c.In[0].mayHaveElems() {
+	if !out.Ranked || !c.In[0].MayHaveElems() {
 		return
 	}
 	shape, ok := intShape(out.Shape)

@@ -159,7 +159,7 @@ func clampPosition(p, n, lo, hi dim.Dim) (dim.Dim, bool) {
 
 func sliceFold(c *Call) {
 	x := c.In[0]
-	if !x.Ranked || !x.mayHaveElems() {
+	if !x.Ranked || !x.MayHaveElems() {
 		return
 	}
 	nums := x.Elems()

@@ -20,6 +20,9 @@ func (s Shape) Equal(o Shape) bool {
 	if len(s) != len(o) {
 		return false
 	}
+	if len(s) == 0 || &s[0] == &o[0] {
+		return true
+	}
 	for i := range s {
 		if !s[i].Equal(o[i]) {
 			return false
@@ -67,21 +70,22 @@ type Value struct {
 	Kind  onnx.TypeKind // KindUnknown until a rule or a declaration has set it
 	DType onnx.DType    // element type of tensors, key type of maps
 
-	Ranked bool  // tensors: the rank is known
-	Shape  Shape // tensors, when Ranked
-
-	Elem  *Value   // sequences, optionals, maps: what an element is; nil where unknown
-	Items []*Value // sequences and optionals whose elements are known one by one; see HasItems
+	Ranked bool // tensors: the rank is known
 	// HasItems says that Items lists the whole content: an empty optional or sequence has HasItems and no Items.
 	HasItems bool
-
-	Data *Data // known elements of a small tensor; nil where unknown
 	// Const says that the value is the same for every input of the model, so that any runtime computes it before the
 	// first run.
 	Const bool
 	// Inferred says that the value is Const only because extents are known that some input has: a runtime whose shape
 	// inference is weaker computes it at every run.
 	Inferred bool
+	sealed   bool // size is what Bytes returns
+
+	Shape Shape    // tensors, when Ranked
+	Elem  *Value   // sequences, optionals, maps: what an element is; nil where unknown
+	Items []*Value // sequences and optionals whose elements are known one by one; see HasItems
+
+	Data *Data // known elements of a small tensor; nil where unknown
 	// Tensor is the stored constant that this value is, if any. Its elements are read only when Elems asks.
 	Tensor *onnx.Tensor
 	// Roots are the stored or generated constants that a Const value was computed from, itself included when it is one.
@@ -90,8 +94,7 @@ type Value struct {
 	// ID numbers the values of one analysis; the analyzer sets it.
 	ID int
 
-	size   dim.Dim // what Bytes returns, once sealed
-	sealed bool
+	size dim.Dim
 }
 
 // Seal fixes the size in bytes once the type is final, so that Bytes need not add it up again; ok is false where the
@@ -112,6 +115,13 @@ func (v *Value) SealAs(o *Value) (ok bool) {
 	}
 	v.Shape, v.size, v.sealed = o.Shape, o.size, true
 	return true
+}
+
+// SetResult makes v what o is, elements and size included, which a rule has made of the same inputs. The name, the number
+// and what is known of constants stay.
+func (v *Value) SetResult(o *Value) {
+	v.SetType(o)
+	v.Data, v.Tensor, v.size, v.sealed = o.Data, o.Tensor, o.size, o.sealed
 }
 
 // SetTensor makes v a tensor of the given element type and shape.

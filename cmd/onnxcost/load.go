@@ -110,6 +110,9 @@ func loadModel(arg string, stdin io.Reader) (m *onnx.Model, name string, err err
 		return m, arg, err
 	}
 	m, err = onnx.Open(arg)
+	if err == nil {
+		expectNodes(len(m.Graph.Nodes))
+	}
 	if e, ok := zoo.Info(arg); ok && errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w; the built-in network is zoo:%s", err, e.Name)
 	}

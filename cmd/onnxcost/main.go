@@ -12,7 +12,7 @@ import (
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400) // a run is short and its heap small: collecting less often saves a tenth of it
+		debug.SetGCPercent(collectPercent)
 	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

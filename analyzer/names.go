@@ -1,0 +1,78 @@
+package analyzer
+
+import "hash/maphash"
+
+// slotTable numbers names in the order of their arrival. A large graph has millions of them, which no cache holds, and
+// looks each up once for every use: a map takes twice the memory, which is what its time goes to.
+type slotTable struct {
+	names []string // by slot
+	// at has a place for each name, behind those that its hash sends there as well; a power of two, a quarter of it empty.
+	at []slotPlace
+}
+
+// slotPlace is a slot counted from 1, 0 where the place is empty, and the high half of its name's hash.
+type slotPlace struct {
+	slot int32
+	high uint32
+}
+
+// slotSeed makes the hashes of one process differ from those of all others, so that no file can choose names that meet.
+var slotSeed = maphash.MakeSeed()
+
+// newSlotTable is an empty table for about n names.
+func newSlotTable(n int) slotTable {
+	size := 8
+	for 3*size < 4*n {
+		size *= 2
+	}
+	return slotTable{names: make([]string, 0, n), at: zeros[slotPlace](size)}
+}
+
+// find returns the slot of a name.
+func (t *slotTable) find(name string) (slot int32, ok bool) {
+	p := t.place(name, maphash.String(slotSeed, name))
+	return p.slot - 1, p.slot > 0
+}
+
+// add returns the slot of a name, a new one where fresh.
+func (t *slotTable) add(name string) (slot int32, fresh bool) {
+	hash := maphash.String(slotSeed, name)
+	p := t.place(name, hash)
+	if p.slot > 0 {
+		return p.slot - 1, false
+	}
+	t.names = append(t.names, name)
+	*p = slotPlace{int32(len(t.names)), uint32(hash >> 32)}
+	slot = p.slot - 1
+	if 4*len(t.names) > 3*len(t.at) {
+		t.grow()
+	}
+	return slot, true
+}
+
+// place returns where a name is, or the empty place where it belongs.
+func (t *slotTable) place(name string, hash uint64) *slotPlace {
+	mask := uint64(len(t.at) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		p := &t.at[i]
+		if p.slot == 0 || p.high == uint32(hash>>32) && t.names[p.slot-1] == name {
+			return p
+		}
+	}
+}
+
+// zeros returns n zeros for a table that is read before it is written. Were they not written first, each page would take
+// two faults, the second of which stops all processors.
+func zeros[T any](n int) []T {
+	s := make([]T, n)
+	clear(s)
+	return s
+}
+
+func (t *slotTable) grow() {
+	t.at = zeros[slotPlace](2 * len(t.at))
+	for i, name := range t.names {
+		hash := maphash.String(slotSeed, name)
+		*t.place(name, hash) = slotPlace{int32(i + 1), uint32(hash >> 32)}
+	}
+}
