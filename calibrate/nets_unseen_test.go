@@ -41,6 +41,23 @@ func (n unseenNetwork) model() *onnx.Model {
 
 var unseenNetworks = map[string]unseenNetwork{
 	"autoencoder-mnist":   {build: autoencoderMNIST},
+	"blazeface":           {build: blazeFace},
+	"convnext-atto":       {build: convNeXtAtto, params: "3.70e6"},
+	"darknet19":           {build: darknet19, params: "20842376"},
+	"dcgan-discriminator": {build: dcganDiscriminator, params: "2765568"},
+	"dncnn":               {build: dnCNN, params: "5.56e5"},
+	"edsr-baseline":       {build: edsrBaseline, params: "1.37e6"},
+	"efficientnet-lite0":  {build: efficientNetLite0, params: "4652008"},
+	"fast-scnn":           {build: fastSCNN},
+	"linknet":             {build: linkNet, params: "1.15e7"},
+	"mnasnet0_5":          {build: mnasNet05, params: "2218512"},
+	"pilotnet":            {build: pilotNet, params: "252219"},
+	"segnet-basic":        {build: segNetBasic},
+	"seresnet50":          {build: func() *onnx.Model { return resNet50Variant(1, 1, true) }, params: "28088024"},
+	"shufflenet-v1-g3":    {build: shuffleNetV1, params: "1.9e6"},
+	"style-transfer":      {build: styleTransfer, params: "1679235"},
+	"voxnet":              {build: voxNet, params: "921736"},
+	"wrn-28-2":            {build: wideResNet28x2, params: "1.47e6"},
 	"bert-l4-h768":        {build: func() *onnx.Model { return bert(4, 768, 12, false) }, params: "5.278e7"},
 	"bert-tiny":           {build: func() *onnx.Model { return bert(2, 128, 2, true) }, params: "4.386e6"},
 	"beta-vae-decoder":    {build: betaVAEDecoder},
@@ -64,13 +81,13 @@ var unseenNetworks = map[string]unseenNetwork{
 	"pointnet":            {build: pointNet, params: "3.5e6"},
 	"regnet-x-400mf":      {build: regNetX400MF, params: "5495976"},
 	"resnet20-cifar":      {build: resNet20, params: "2.7e5"},
-	"resnext50-32x4d":     {build: func() *onnx.Model { return resNet50Variant(32, 2) }, params: "25028904"},
+	"resnext50-32x4d":     {build: func() *onnx.Model { return resNet50Variant(32, 2, false) }, params: "25028904"},
 	"srcnn":               {build: srcnn},
 	"unet-128":            {build: uNet, params: "31037698"},
 	"vgg11-bn":            {build: vgg11BN, params: "132868840"},
 	"vit-tiny":            {build: vitTiny, params: "5.717e6"},
 	"wavenet":             {build: waveNet, seen: "distances of activations"},
-	"wide-resnet50-2":     {build: func() *onnx.Model { return resNet50Variant(1, 2) }, params: "68883240"},
+	"wide-resnet50-2":     {build: func() *onnx.Model { return resNet50Variant(1, 2, false) }, params: "68883240"},
 	"xception":            {build: xception, params: "22855952"},
 	"yolov3-tiny":         {build: yoloV3Tiny, params: "8852366"},
 }
@@ -281,12 +298,16 @@ func (m *micro) dense(x arg, n int64) arg {
 	return m.op("Gemm", []int64{x.dims[0], n}, []arg{x, m.weight(x.dims[1], n, x.dims[1]), m.weight(1, n)}, attrInt("transB", 1))
 }
 
+// project multiplies the last axis by a matrix.
+func (m *micro) project(x arg, n int64) arg {
+	k := x.dims[len(x.dims)-1]
+	return m.op("MatMul", append(slices.Clone(x.dims[:len(x.dims)-1]), n), []arg{x, m.weight(k, k, n)})
+}
+
 // linear is a linear layer on the last of several axes.
 func (m *micro) linear(x arg, n int64) arg {
-	dims := append(slices.Clone(x.dims[:len(x.dims)-1]), n)
-	k := x.dims[len(x.dims)-1]
-	y := m.op("MatMul", dims, []arg{x, m.weight(k, k, n)})
-	return m.op("Add", dims, []arg{m.weight(1, n), y})
+	y := m.project(x, n)
+	return m.op("Add", y.dims, []arg{m.weight(1, n), y})
 }
 
 func (m *micro) add(x, y arg) arg { return m.op("Add", x.dims, []arg{x, y}) }
