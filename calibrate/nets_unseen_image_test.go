@@ -58,9 +58,9 @@ func vgg11BN() *onnx.Model {
 	return m.net(m.dense(x, 1000))
 }
 
-// resNet50Variant is torchvision's resnext50_32x4d (32 groups) or wide_resnet50_2 (1 group): the inner width of a
-// bottleneck is `wide` times ResNet-50's.
-func resNet50Variant(groups, wide int64) *onnx.Model {
+// resNet50Variant is torchvision's resnext50_32x4d (32 groups, wide 2) or wide_resnet50_2 (1 group, wide 2), or with
+// squeeze and excitation timm's seresnet50 (1 group, wide 1): the inner width of a bottleneck is `wide` times ResNet-50's.
+func resNet50Variant(groups, wide int64, squeeze bool) *onnx.Model {
 	m := newNet("resnet50")
 	x := m.pool("MaxPool", m.block(m.image(3, 224, 224), 64, 7, 2, 1, "Relu"), square(3, 2, 1))
 	for i, n := range []int{3, 4, 6, 3} {
@@ -72,6 +72,9 @@ func resNet50Variant(groups, wide int64) *onnx.Model {
 			}
 			y := m.block(m.block(x, wide*planes, 1, 1, 1, "Relu"), wide*planes, 3, s, groups, "Relu")
 			y = m.block(y, 4*planes, 1, 1, 1, "")
+			if squeeze {
+				y = m.excite(y, planes/4, "Relu", "Sigmoid")
+			}
 			if j == 0 {
 				x = m.block(x, 4*planes, 1, s, 1, "")
 			}
@@ -238,7 +241,11 @@ func xception() *onnx.Model {
 }
 
 // resNet18Features is the trunk of ResNet-18, which ends with 512 maps of a 32nd of the sides.
-func resNet18Features(m *micro, x arg) arg {
+func resNet18Features(m *micro, x arg) arg { return resNet18Stages(m, x)[3] }
+
+// resNet18Stages are what the four stages of the trunk of ResNet-18 leave.
+func resNet18Stages(m *micro, x arg) []arg {
+	var stages []arg
 	x = m.pool("MaxPool", m.block(x, 64, 7, 2, 1, "Relu"), square(3, 2, 1))
 	for i := range 4 {
 		c := int64(64) << i
@@ -250,8 +257,9 @@ func resNet18Features(m *micro, x arg) arg {
 			}
 			x = m.unary("Relu", m.add(y, x))
 		}
+		stages = append(stages, x)
 	}
-	return x
+	return stages
 }
 
 // fcnResNet18 is Long and others 2015, the head as torchvision's FCNHead, on an undilated ResNet-18.

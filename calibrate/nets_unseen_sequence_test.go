@@ -8,18 +8,61 @@ import (
 
 // Unseen networks on tokens, patches, sound, points and tables.
 
-// attend is attention over heads of one matrix each of queries, keys and values; bias, if any, is added to the scores.
-func (m *micro) attend(q, k, v arg, heads int64, bias *arg) arg {
+// attention is attention over heads of one matrix each of queries, keys and values; scores changes the scores before the
+// softmax.
+func (m *micro) attention(q, k, v arg, heads int64, scores func(arg) arg) arg {
 	seq, width := q.dims[1], q.dims[2]
 	head := width / heads
 	split := func(x arg, perm ...int64) arg { return permute(m, m.reshape(x, 1, seq, heads, head), perm) }
 	s := m.op("MatMul", []int64{1, heads, seq, seq}, []arg{split(q, 0, 2, 1, 3), split(k, 0, 2, 3, 1)})
-	s = m.op("Div", s.dims, []arg{s, m.scalar(float32(math.Sqrt(float64(head))))})
-	if bias != nil {
-		s = m.add(s, *bias)
-	}
-	y := m.op("MatMul", []int64{1, heads, seq, head}, []arg{m.unary("Softmax", s, attrInt("axis", -1)), split(v, 0, 2, 1, 3)})
+	s = m.unary("Softmax", scores(s), attrInt("axis", -1))
+	y := m.op("MatMul", []int64{1, heads, seq, head}, []arg{s, split(v, 0, 2, 1, 3)})
 	return m.reshape(permute(m, y, []int64{0, 2, 1, 3}), 1, seq, width)
+}
+
+// attend is attention with scores divided by the root of a head's width; bias, if any, is added to them.
+func (m *micro) attend(q, k, v arg, heads int64, bias *arg) arg {
+	return m.attention(q, k, v, heads, func(s arg) arg {
+		s = m.op("Div", s.dims, []arg{s, m.scalar(float32(math.Sqrt(float64(q.dims[2] / heads))))})
+		if bias != nil {
+			s = m.add(s, *bias)
+		}
+		return s
+	})
+}
+
+// rows looks up ids in a table of n rows.
+func (m *micro) rows(n, width int64, ids arg) arg {
+	return m.op("Gather", append(append([]int64{}, ids.dims...), width), []arg{m.weight(width, n, width), ids}, attrInt("axis", 0))
+}
+
+// positions are the stored numbers from 0 to seq-1.
+func (m *micro) positions(seq int64) arg {
+	p := make([]int64, seq)
+	for i := range p {
+		p[i] = int64(i)
+	}
+	return m.ints(p...)
+}
+
+// maskBias makes of a mask of tokens what is added to scores.
+func (m *micro) maskBias(mask arg) arg {
+	wide := m.op("Unsqueeze", []int64{1, 1, 1, mask.dims[1]}, []arg{mask, m.ints(1, 2)})
+	keep := m.unary("Cast", wide, attrInt("to", int64(onnx.Float32)))
+	return m.op("Mul", keep.dims, []arg{m.op("Sub", keep.dims, []arg{m.scalar(1), keep}), m.scalar(-10000)})
+}
+
+// causal is a stored bias that leaves a token those before it.
+func (m *micro) causal(seq int64) arg {
+	v := make([]float32, seq*seq)
+	for i := range seq * seq {
+		if i%seq > i/seq {
+			v[i] = -10000
+		}
+	}
+	bias := arg{"causal", []int64{1, 1, seq, seq}}
+	m.g.Initializers = append(m.g.Initializers, onnx.Float32Tensor(bias.name, bias.dims, v...))
+	return bias
 }
 
 // thirds cuts queries, keys and values out of one product.
@@ -40,17 +83,8 @@ func bert(layers, width, heads int64, parts bool) *onnx.Model {
 	if parts {
 		norm = func(x arg) arg { return layerNormParts(m, x) }
 	}
-	rows := func(n int64, ids arg) arg {
-		return m.op("Gather", append(append([]int64{}, ids.dims...), width), []arg{m.weight(width, n, width), ids}, attrInt("axis", 0))
-	}
-	positions := make([]int64, seq)
-	for i := range positions {
-		positions[i] = int64(i)
-	}
-	x := norm(m.add(m.add(rows(30522, ids), rows(2, types)), rows(512, m.ints(positions...))))
-	wide := m.op("Unsqueeze", []int64{1, 1, 1, seq}, []arg{mask, m.ints(1, 2)})
-	keep := m.unary("Cast", wide, attrInt("to", int64(onnx.Float32)))
-	bias := m.op("Mul", keep.dims, []arg{m.op("Sub", keep.dims, []arg{m.scalar(1), keep}), m.scalar(-10000)})
+	x := norm(m.add(m.add(m.rows(30522, width, ids), m.rows(2, width, types)), m.rows(512, width, m.positions(seq))))
+	bias := m.maskBias(mask)
 	for range layers {
 		a := m.attend(m.linear(x, width), m.linear(x, width), m.linear(x, width), heads, &bias)
 		x = norm(m.add(m.linear(a, width), x))
@@ -75,14 +109,7 @@ func gpt2() *onnx.Model {
 	ids := m.raw(onnx.Int64, 1, seq)
 	x := m.op("Gather", []int64{1, seq, width}, []arg{m.weight(width, vocabulary, width), ids}, attrInt("axis", 0))
 	x = m.add(x, m.weight(width, 1, seq, width))
-	causal := make([]float32, seq*seq)
-	for i := range causal {
-		if i%seq > i/seq {
-			causal[i] = -10000
-		}
-	}
-	bias := arg{"causal", []int64{1, 1, seq, seq}}
-	m.g.Initializers = append(m.g.Initializers, onnx.Float32Tensor(bias.name, bias.dims, causal...))
+	bias := m.causal(seq)
 	conv1D := func(x arg, n int64) arg {
 		y := m.dense(m.op("Reshape", []int64{seq, x.dims[2]}, []arg{x, m.ints(-1, x.dims[2])}), n)
 		return m.op("Reshape", []int64{1, seq, n}, []arg{y, m.ints(-1, seq, n)})
@@ -209,6 +236,12 @@ func (m *micro) bidirectional(op string, gates int64, x arg, hidden int64, attrs
 	return m.op(op, []int64{x.dims[0], 2, 1, hidden}, in, append(attrs, attrInt("hidden_size", hidden), attrString("direction", "bidirectional"))...)
 }
 
+// sideBySide joins the two directions of [steps, 2, 1, hidden] to [steps, 1, 2*hidden].
+func (m *micro) sideBySide(y arg) arg {
+	steps, wide := y.dims[0], 2*y.dims[3]
+	return m.op("Reshape", []int64{steps, 1, wide}, []arg{permute(m, y, []int64{0, 2, 1, 3}), m.ints(steps, -1, wide)})
+}
+
 // deepSpeech2 is Amodei and others 2016 with two convolutions and three bidirectional GRU layers of 800, over two
 // seconds of spectrum in 161 bands.
 func deepSpeech2() *onnx.Model {
@@ -239,8 +272,7 @@ func bilstmTagger() *onnx.Model {
 	const words, wide = 40, 100
 	m := newNet("tagger")
 	e := m.op("Gather", []int64{1, words, wide}, []arg{m.weight(wide, 20000, wide), m.raw(onnx.Int64, 1, words)}, attrInt("axis", 0))
-	y := permute(m, m.bidirectional("LSTM", 4, permute(m, e, []int64{1, 0, 2}), wide), []int64{0, 2, 1, 3})
-	y = m.op("Reshape", []int64{words, 1, 2 * wide}, []arg{y, m.ints(words, -1, 2*wide)})
+	y := m.sideBySide(m.bidirectional("LSTM", 4, permute(m, e, []int64{1, 0, 2}), wide))
 	return m.net(m.unary("LogSoftmax", permute(m, m.linear(y, 17), []int64{1, 0, 2}), attrInt("axis", -1)))
 }
 

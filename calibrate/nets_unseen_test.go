@@ -45,32 +45,58 @@ var unseenNetworks = map[string]unseenNetwork{
 	"bert-tiny":           {build: func() *onnx.Model { return bert(2, 128, 2, true) }, params: "4.386e6"},
 	"beta-vae-decoder":    {build: betaVAEDecoder, seen: "transposed convolutions one after the other"},
 	"bilstm-tagger":       {build: bilstmTagger, seen: "recurrent microbenchmarks of larger batches"},
+	"blazeface":           {build: blazeFace},
 	"centernet-resnet18":  {build: centerNet},
+	"conv-tasnet":         {build: convTasNet},
+	"convnext-atto":       {build: convNeXtAtto, params: "3.70e6"},
+	"crnn":                {build: crnn, params: "8.3e6"},
+	"darknet19":           {build: darknet19, params: "20842376"},
+	"dcgan-discriminator": {build: dcganDiscriminator, params: "2765568"},
+	"deep-cross":          {build: deepCross},
 	"deeplab-aspp":        {build: deepLabHead, seen: "outputs at the edge of the image, larger dilations"},
 	"deepspeech2":         {build: deepSpeech2, seen: "recurrent microbenchmarks of larger batches"},
 	"dlrm":                {build: dlrm, seen: "gathers of single rows"},
+	"dncnn":               {build: dnCNN, params: "5.56e5"},
 	"ds-cnn":              {build: dsCNN},
+	"edsr-baseline":       {build: edsrBaseline, params: "1.37e6"},
 	"efficientnet-b1":     {build: efficientNetB1, params: "7794184"},
+	"efficientnet-lite0":  {build: efficientNetLite0, params: "4652008"},
 	"espcn":               {build: espcn},
+	"fast-scnn":           {build: fastSCNN},
 	"fcn-resnet18":        {build: fcnResNet18},
 	"fsrcnn":              {build: fsrcnn, seen: "PRelu of numbers of either sign"},
 	"ghostnet":            {build: ghostNet, params: "5.18e6"},
 	"gpt2-l3":             {build: gpt2},
+	"keyword-crnn":        {build: keywordCRNN, params: "2.29e5"},
 	"lenet5":              {build: leNet5, params: "61706", seen: "pools in the plain layout"},
+	"linknet":             {build: linkNet, params: "1.15e7"},
 	"m5-audio":            {build: m5},
 	"mixer-s32":           {build: mixerS32, params: "1.910e7"},
+	"mnasnet0_5":          {build: mnasNet05, params: "2218512"},
+	"mobilebert":          {build: mobileBERT, params: "24581888"},
 	"mobilenet-v1-05-192": {build: mobileNetV1, params: "1.3e6", seen: "separable convolutions one after the other"},
 	"mobilenet-v3-small":  {build: mobileNetV3Small, params: "2542856", seen: "activations fused into convolutions"},
+	"pilotnet":            {build: pilotNet, params: "252219"},
 	"pointnet":            {build: pointNet, params: "3.5e6"},
+	"quartznet-5x5":       {build: quartzNet5x5, params: "6.7e6"},
 	"regnet-x-400mf":      {build: regNetX400MF, params: "5495976"},
 	"resnet20-cifar":      {build: resNet20, params: "2.7e5"},
-	"resnext50-32x4d":     {build: func() *onnx.Model { return resNet50Variant(32, 2) }, params: "25028904"},
+	"resnext50-32x4d":     {build: func() *onnx.Model { return resNet50Variant(32, 2, false) }, params: "25028904"},
+	"sasrec":              {build: sasRec},
+	"segnet-basic":        {build: segNetBasic},
+	"seresnet50":          {build: func() *onnx.Model { return resNet50Variant(1, 1, true) }, params: "28088024"},
+	"shufflenet-v1-g3":    {build: shuffleNetV1, params: "1.9e6"},
 	"srcnn":               {build: srcnn},
+	"st-gcn":              {build: stGCN, params: "3.1e6"},
+	"style-transfer":      {build: styleTransfer, params: "1679235"},
+	"t5-small-encoder":    {build: t5Encoder, params: "35330816"},
 	"unet-128":            {build: uNet, params: "31037698"},
 	"vgg11-bn":            {build: vgg11BN, params: "132868840"},
 	"vit-tiny":            {build: vitTiny, params: "5.717e6"},
+	"voxnet":              {build: voxNet, params: "921736"},
 	"wavenet":             {build: waveNet, seen: "distances of activations"},
-	"wide-resnet50-2":     {build: func() *onnx.Model { return resNet50Variant(1, 2) }, params: "68883240"},
+	"wide-resnet50-2":     {build: func() *onnx.Model { return resNet50Variant(1, 2, false) }, params: "68883240"},
+	"wrn-28-2":            {build: wideResNet28x2, params: "1.47e6"},
 	"xception":            {build: xception, params: "22855952"},
 	"yolov3-tiny":         {build: yoloV3Tiny, params: "8852366"},
 }
@@ -281,12 +307,16 @@ func (m *micro) dense(x arg, n int64) arg {
 	return m.op("Gemm", []int64{x.dims[0], n}, []arg{x, m.weight(x.dims[1], n, x.dims[1]), m.weight(1, n)}, attrInt("transB", 1))
 }
 
+// project multiplies the last axis by a matrix.
+func (m *micro) project(x arg, n int64) arg {
+	k := x.dims[len(x.dims)-1]
+	return m.op("MatMul", append(slices.Clone(x.dims[:len(x.dims)-1]), n), []arg{x, m.weight(k, k, n)})
+}
+
 // linear is a linear layer on the last of several axes.
 func (m *micro) linear(x arg, n int64) arg {
-	dims := append(slices.Clone(x.dims[:len(x.dims)-1]), n)
-	k := x.dims[len(x.dims)-1]
-	y := m.op("MatMul", dims, []arg{x, m.weight(k, k, n)})
-	return m.op("Add", dims, []arg{m.weight(1, n), y})
+	y := m.project(x, n)
+	return m.op("Add", y.dims, []arg{m.weight(1, n), y})
 }
 
 func (m *micro) add(x, y arg) arg { return m.op("Add", x.dims, []arg{x, y}) }
