@@ -102,6 +102,59 @@ var blockClasses = []microClass{
 			return m.model(m.pooled(m.twice(m.poolInput(p), "nearest")))
 		},
 	},
+	{
+		name: "conv3d", keys: []string{"cin", "cout", "h", "k", "s", "act"}, count: 7,
+		draw: func(d *draw) []int64 {
+			return []int64{d.pick(1, 4, 16, 32), d.log(8, 64), d.log(6, 32), d.pick(1, 3, 3, 5), d.pick(1, 1, 2), d.pick(0, 1)}
+		},
+		fits: func(p micros) bool {
+			outputs := micros{"cin": p["cin"], "cout": p["cout"], "h": p["h"] * p["h"], "w": p["h"], "k": p["k"], "depth": 1}
+			return p["h"] <= 1<<6 && p["k"] <= 7 && p["h"] >= p["k"] && p["s"] >= 1 && p["s"] <= 4 && layers(outputs, p["cin"]*p["k"]*p["k"]*p["k"], 1e6, 3e8)
+		},
+		build: func(m *micro, p micros) *onnx.Model {
+			k, s, pad := p["k"], p["s"], (p["k"]-1)/2
+			h := convOut(p["h"], k, s, 1)
+			y := m.op("Conv", []int64{1, p["cout"], h, h, h},
+				[]arg{m.input(1, p["cin"], p["h"], p["h"], p["h"]), m.weight(p["cin"]*k*k*k, p["cout"], p["cin"], k, k, k), m.weight(1, p["cout"])},
+				attrInts("kernel_shape", k, k, k), attrInts("strides", s, s, s), attrInts("pads", pad, pad, pad, pad, pad, pad))
+			if p["act"] == 1 {
+				y = m.unary("Relu", y)
+			}
+			return m.model(y)
+		},
+	},
+	{ // as written for graphs, for scores and for values of attention
+		name: "einsum", keys: []string{"b", "m", "k", "n", "mode"}, count: 9,
+		draw: func(d *draw) []int64 {
+			return []int64{d.log(1, 64), d.log(8, 256), d.log(8, 96), d.log(8, 256), d.pick(0, 1, 2)}
+		},
+		fits: func(p micros) bool { return gemmFits(p, 5e5, 6e7) },
+		build: func(m *micro, p micros) *onnx.Model {
+			b, rows, k, n := p["b"], p["m"], p["k"], p["n"]
+			einsum := func(equation string, out []int64, x, y arg) *onnx.Model {
+				return m.model(m.op("Einsum", out, []arg{x, y}, attrString("equation", equation)))
+			}
+			switch p["mode"] % 3 {
+			case 0:
+				return einsum("bctv,kvw->bctw", []int64{1, b, rows, n}, m.input(1, b, rows, k), m.weight(k, 1, k, n))
+			case 1:
+				return einsum("bqhd,bkhd->bhqk", []int64{1, b, rows, n}, m.input(1, rows, b, k), m.input(1, n, b, k))
+			default:
+				return einsum("bhqk,bkhd->bqhd", []int64{1, rows, b, n}, m.input(1, b, rows, k), m.input(1, k, b, n))
+			}
+		},
+	},
+	rowClass("rmsnorm", 5, func(m *micro, x arg) arg {
+		n := x.dims[2]
+		row := []int64{x.dims[0], x.dims[1], 1}
+		mean := m.op("ReduceMean", row, []arg{m.op("Pow", x.dims, []arg{x, m.scalar(2)})}, attrInts("axes", -1), attrInt("keepdims", 1))
+		root := m.unary("Sqrt", m.op("Add", row, []arg{mean, m.scalar(1e-6)}))
+		return m.op("Mul", x.dims, []arg{m.op("Div", x.dims, []arg{x, root}), m.positive(n)})
+	}),
+	convClass("conveven", 7, 2e6, 2e8, func(d *draw) convDraw {
+		k := d.pick(2, 4, 4, 6)
+		return convDraw{cin: d.channels(16, 384), cout: d.channels(16, 384), h: d.log(8, 100), kh: k, kw: k, s: d.pick(1, 2, 2), act: d.pick(0, 1)}
+	}),
 }
 
 // layers wants extents and channels within reason and between lo and hi multiply-accumulates in all, of depth layers with

@@ -148,7 +148,7 @@ func convTakesActivation(g *graph, c compiled, m *match) bool {
 	return isFloat32(g, c, m)
 }
 
-// normalisesLast: both means go over the same trailing axes, and scale and shift have those axes only. Of the
+// normalisesLast: both means go over the last axis alone, and scale and shift have those axes only. Of the
 // full normalisation the runtime does not look at the exponent.
 func normalisesLast(g *graph, c compiled, m *match) bool {
 	var axes []int64
@@ -157,7 +157,7 @@ func normalisesLast(g *graph, c compiled, m *match) bool {
 			continue
 		}
 		a, ok := axesOf(n, 0) // negative axes stay as written
-		if !ok || len(a) == 0 || axes != nil && !slices.Equal(a, axes) {
+		if !ok || len(a) != 1 || axes != nil && !slices.Equal(a, axes) {
 			return false
 		}
 		axes = a

@@ -161,6 +161,8 @@ func (k *ortKernel) terms(cache ORTCache, share weightShares, far distant) []Ter
 		k.convTranspose()
 	case slices.ContainsFunc(k.Contraction, func(c op.Contraction) bool { return c.Kind == op.RecurrentKind }):
 		k.recurrent()
+	case k.Op == "Einsum":
+		k.einsum()
 	case len(k.Contraction) > 0:
 		k.product()
 	default:
@@ -270,6 +272,19 @@ func (k *ortKernel) product() {
 		k.share = batch * m * n / outputs * k.share
 	}
 	k.epilogue(k.group, outputs)
+}
+
+// einsum is a product of two activations between transpositions of all of them, by the calling thread.
+func (k *ortKernel) einsum() {
+	k.group = "Einsum"
+	if len(k.Contraction) > 0 {
+		k.add("macs", k.batch*k.g*k.gm*k.gn*k.gk)
+		k.add("products", k.batch*k.g)
+	}
+	for _, s := range slices.Concat(k.in, k.out, k.w) {
+		k.add("elements", volume(s))
+	}
+	k.call()
 }
 
 // matrix is the terms of a tiled product.

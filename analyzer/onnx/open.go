@@ -56,7 +56,7 @@ func Read(r io.Reader, name string) (*Model, error) {
 // readAll reads r to its end: a file that has been opened as a stream into memory of its size, anything else into memory
 // that grows to about twice as much.
 func readAll(r io.Reader) ([]byte, error) {
-	var b bytes.Buffer
+	b := new(bytes.Buffer)
 	if f, ok := r.(*os.File); ok {
 		info, err := f.Stat()
 		at, seekErr := f.Seek(0, io.SeekCurrent)
@@ -65,7 +65,7 @@ func readAll(r io.Reader) ([]byte, error) {
 			if int64(int(left)) != left {
 				return nil, errors.New("too large for this platform's address space")
 			}
-			b.Grow(int(left) + bytes.MinRead) // ReadFrom wants room to find the end
+			b = bytes.NewBuffer(make([]byte, 0, left+bytes.MinRead)) // ReadFrom wants room to find the end
 		}
 	}
 	_, err := b.ReadFrom(r)
