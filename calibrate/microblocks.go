@@ -151,6 +151,9 @@ var blockClasses = []microClass{
 		root := m.unary("Sqrt", m.op("Add", row, []arg{mean, m.scalar(1e-6)}))
 		return m.op("Mul", x.dims, []arg{m.op("Div", x.dims, []arg{x, root}), m.positive(n)})
 	}),
+	elementClass("powers", func(m *micro, x arg) arg {
+		return m.op("Pow", x.dims, []arg{m.op("Pow", x.dims, []arg{x, m.scalar(2)}), m.scalar(3)})
+	}),
 	convClass("conveven", 7, 2e6, 2e8, func(d *draw) convDraw {
 		k := d.pick(2, 4, 4, 6)
 		return convDraw{cin: d.channels(16, 384), cout: d.channels(16, 384), h: d.log(8, 100), kh: k, kw: k, s: d.pick(1, 2, 2), act: d.pick(0, 1)}

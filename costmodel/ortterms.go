@@ -343,6 +343,19 @@ func (k *ortKernel) convTranspose() {
 // learnedBranches is the number of outcomes of one branch that a processor's predictor keeps from one inference to the next.
 const learnedBranches = 1 << 15
 
+// powers reports whether a Pow has the exponent 2 or 3, which the runtime multiplies out.
+func (k *ortKernel) powers() bool {
+	if k.Op != "Pow" || k.Anchor == nil || len(k.Anchor.Inputs) < 2 || k.Anchor.Inputs[1] == nil {
+		return false
+	}
+	e := k.Anchor.Inputs[1].Elems()
+	if len(e) != 1 {
+		return false
+	}
+	v, ok := e[0].Float64()
+	return ok && (v == 2 || v == 3)
+}
+
 // acrossRows reports whether a softmax runs along another axis than the last of x, which the runtime does between two
 // transpositions from opset 13 on; before, it takes the axes from there on as one.
 func (k *ortKernel) acrossRows(x []float64) bool {
@@ -381,6 +394,9 @@ func (k *ortKernel) stream() {
 	switch k.Kind {
 	case KindElementwise:
 		kind, run := k.broadcast()
+		if kind == "_scalar" && k.powers() {
+			kind = "_product"
+		}
 		k.group += kind
 		k.add("elements", outputs)
 		if run > 0 {

@@ -1,6 +1,9 @@
 package costmodel
 
-import "math"
+import (
+	"math"
+	"strconv"
+)
 
 // conv sorts a convolution by the way in which MLAS computes it.
 func (k *ortKernel) conv() {
@@ -218,7 +221,7 @@ func (k *ortKernel) plainConv(y []float64) {
 			k.add("columns", products*m*k.gk)
 			k.add("column_rows", products*m*k.gk/math.Max(1, lastExtent(y)))
 		} else { // other numbers of axes have a loop of their own, element by element
-			k.add("nd_columns", products*m*k.gk)
+			k.add("columns_"+strconv.Itoa(len(c.Window))+"d", products*m*k.gk)
 		}
 		k.share = divided
 	}
