@@ -385,7 +385,7 @@ func fitORT(ctx context.Context, s *Samples, all []ortPoint, threads int, like *
 		f.Groups[costmodel.RunGroup].Terms["drift"] = specs.Coefficient{Value: v / 2, Unit: "1"}
 	}
 	for _, p := range points {
-		if p.Micro.name() == probeMicro.name() {
+		if p.Micro.itself().name() == probeMicro.name() {
 			f.Groups[costmodel.RunGroup].Terms[costmodel.CalmTerm] = specs.Coefficient{Value: p.Seconds, Unit: "s"}
 		}
 	}

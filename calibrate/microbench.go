@@ -113,6 +113,12 @@ func (b Micro) name() string {
 	return s.Name()
 }
 
+// itself is the microbenchmark without the number of threads that it was run with.
+func (b Micro) itself() Micro {
+	b.Params = slices.DeleteFunc(slices.Clone(b.Params), func(p Param) bool { return p.Key == "threads" })
+	return b
+}
+
 // BackendORT is the Backend of samples that ONNX Runtime gave.
 const BackendORT = "ORT"
 

@@ -135,7 +135,7 @@ func disagreeing(s *Samples, points []Micro) []Micro {
 			if !x.calm() {
 				v = math.Inf(1)
 			}
-			name := Micro{x.Class, slices.DeleteFunc(slices.Clone(x.Params), func(p Param) bool { return p.Key == "threads" })}.name()
+			name := Micro{x.Class, x.Params}.itself().name()
 			times[name] = append(times[name], v)
 		}
 	}

@@ -110,6 +110,11 @@ var recordedLimits = map[string]float64{
 // acted on apart from those by which the form was chosen.
 func TestRecordedAccuracy(t *testing.T) {
 	d := readRecordedProfile(t)
+	for _, threads := range []int{1, 2} {
+		if c := CalmSeconds(d, threads); c < 1e-6 || c > 1e-4 {
+			t.Errorf("%d threads: the probe took %g s in calm, want some microseconds", threads, c)
+		}
+	}
 	sets := map[string][]Row{}
 	predictors := map[string]*costmodel.Predictor{}
 	for _, row := range readRecordedTimes(t) {
