@@ -356,11 +356,11 @@ func (k *ortKernel) powers() bool {
 	return ok && (v == 2 || v == 3)
 }
 
-// acrossRows reports whether a softmax runs along another axis than the last of x, which the runtime does between two
-// transpositions from opset 13 on; before, it takes the axes from there on as one.
-func (k *ortKernel) acrossRows(x []float64) bool {
-	if k.Op != "Softmax" && k.Op != "LogSoftmax" || k.Anchor == nil || k.Anchor.Rule == nil || k.Anchor.Rule.Since < 13 {
-		return false
+// acrossRows is the extent of the axis that a softmax runs along where it is another than the last of x, which the runtime
+// does between two transpositions from opset 13 on; before, it takes the axes from there on as one. 0 stands for the last.
+func (k *ortKernel) acrossRows(x []float64) float64 {
+	if k.Op != "Softmax" && k.Op != "LogSoftmax" || k.Anchor == nil || k.Anchor.Opset < 13 {
+		return 0
 	}
 	axis := int64(-1)
 	if a := k.Anchor.Proto.Attr("axis"); a != nil {
@@ -369,12 +369,12 @@ func (k *ortKernel) acrossRows(x []float64) bool {
 	if axis < 0 {
 		axis += int64(len(x))
 	}
-	for i := axis + 1; i < int64(len(x)); i++ {
+	for i := axis + 1; axis >= 0 && i < int64(len(x)); i++ {
 		if x[i] > 1 {
-			return true
+			return x[axis]
 		}
 	}
-	return false
+	return 0
 }
 
 // stream is everything that is no contraction: time per element, by operator and way of access.
@@ -409,12 +409,14 @@ func (k *ortKernel) stream() {
 		k.reduction(inputs, outputs)
 	case KindNormalization:
 		s := first(k.in, 0)
-		if k.acrossRows(s) {
+		row := lastExtent(s)
+		if n := k.acrossRows(s); n > 0 {
 			k.group += "_axis"
+			row = n
 		}
 		k.add("elements", math.Max(inputs, outputs))
 		if len(s) > 0 {
-			k.add("rows", volume(s)/math.Max(1, s[len(s)-1]))
+			k.add("rows", volume(s)/math.Max(1, row))
 		}
 	case KindPooling:
 		k.pooling(outputs)

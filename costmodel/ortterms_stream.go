@@ -199,15 +199,18 @@ func (k *ortKernel) transposeRows() float64 {
 
 // gatherRun is the number of elements that a Gather copies in one go: those of the axes behind its own.
 func (k *ortKernel) gatherRun() float64 {
-	data := first(k.w, 0)
-	if data == nil {
-		data = first(k.in, 0)
+	if k.Anchor == nil || len(k.Anchor.Inputs) == 0 {
+		return 1
+	}
+	var data []float64
+	if i := slices.Index(k.Inputs, k.Anchor.Inputs[0]); i >= 0 {
+		data = k.in[i]
+	} else if i := slices.Index(k.Weights, k.Anchor.Inputs[0]); i >= 0 {
+		data = k.w[i]
 	}
 	axis := int64(0)
-	if k.Anchor != nil {
-		if a := k.Anchor.Proto.Attr("axis"); a != nil {
-			axis = a.I
-		}
+	if a := k.Anchor.Proto.Attr("axis"); a != nil {
+		axis = a.I
 	}
 	if axis < 0 {
 		axis += int64(len(data))
