@@ -43,15 +43,18 @@ type fileReader interface {
 	ReadFile(name string) ([]byte, error)
 }
 
+// readTrimmed is the text of a file without the space around it; empty where it cannot be read.
+func readTrimmed(fsys fileReader, name string) string {
+	b, err := fsys.ReadFile(name)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
 func machineFrom(fsys fileReader, cores int) machine {
 	m := machine{Cores: cores, Load1: -1}
-	read := func(name string) string {
-		b, err := fsys.ReadFile(name)
-		if err != nil {
-			return ""
-		}
-		return strings.TrimSpace(string(b))
-	}
+	read := func(name string) string { return readTrimmed(fsys, name) }
 	m.readCPUInfo([]byte(read("proc/cpuinfo")))
 	if f := strings.Fields(read("proc/loadavg")); len(f) > 0 {
 		if v, err := strconv.ParseFloat(f[0], 64); err == nil {

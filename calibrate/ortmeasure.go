@@ -87,9 +87,10 @@ func MeasureORT(ctx context.Context, lib *ort.Library, jobs []Job, o MeasureOpti
 func measureTogether(ctx context.Context, lib *ort.Library, jobs []*Job, out []Measurement, o MeasureOptions) error {
 	var subjects []subject
 	var at []int
+	options := runOptions(o.Threads, o.Provider)
 	for i := range out {
 		out[i].Name = out[i].Model
-		s, batch, err := jobs[i].session(ctx, lib, runOptions(o.Threads, o.Provider), out[i].Batch, o.Rules.Seed)
+		s, batch, err := jobs[i].session(ctx, lib, options, out[i].Batch, o.Rules.Seed)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

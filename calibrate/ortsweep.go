@@ -83,7 +83,8 @@ func GatherORT(ctx context.Context, lib *ort.Library, o SweepOptions) (*Samples,
 	rnd := rand.New(rand.NewPCG(o.Seed, 0x7377656570))
 	rnd.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
 
-	g := &gather{o: o, begin: begin, total: len(points), samples: newSamples(lib.Version, o), cpus: place(o.Threads)}
+	g := &gather{o: o, begin: begin, total: len(points), samples: newSamples(lib.Version, o), cpus: place(o.Threads),
+		options: runOptions(o.Threads, o.Provider)}
 	if s, err := o.open(ctx, probeMicro, probeOptions(o.Threads, o.Provider)); err == nil {
 		defer s.Close()
 		g.probe = &probe{run: s.Run}
@@ -209,6 +210,7 @@ type gather struct {
 	done    int
 	until   time.Duration // when the pass ends, from begin
 	cpus    []int         // of the threads; nil leaves them to the system
+	options ort.Options   // of every session but the probe's
 	probe   *probe        // nil where the runtime does not run it
 	loaded  int
 	loading time.Duration // of the points done
@@ -239,7 +241,7 @@ func (g *gather) block(ctx context.Context, points []Micro) error {
 		if ctx.Err() != nil {
 			break
 		}
-		s, err := g.o.open(ctx, b, runOptions(g.o.Threads, g.o.Provider))
+		s, err := g.o.open(ctx, b, g.options)
 		if err != nil {
 			g.notes = append(g.notes, fmt.Sprintf("%s is left out: %v", b.name(), err))
 			continue
@@ -306,11 +308,17 @@ func (g *gather) left() time.Duration { return g.until - g.elapsed() }
 
 func (g *gather) elapsed() time.Duration { return g.o.clock.Now().Sub(g.begin) }
 
+// sample is an empty sample of b with the number of threads.
+func (g *gather) sample(b Micro) Sample {
+	s := b.Sample()
+	s.Params = append(slices.Clone(b.Params), Param{"threads", strconv.Itoa(g.o.Threads)})
+	return s
+}
+
 // record makes a sample of every round.
 func (g *gather) record(b Micro, t Timing) {
 	for _, burst := range t.Bursts {
-		s := b.Sample()
-		s.Params = append(slices.Clone(b.Params), Param{"threads", strconv.Itoa(g.o.Threads)})
+		s := g.sample(b)
 		s.Runs = burst.Runs
 		s.Values = []Value{{burst.Median, UnitSeconds}, {burst.P10, UnitLow}, {burst.P90, UnitHigh}}
 		if burst.Disturbance > 0 {
@@ -329,8 +337,7 @@ func (g *gather) recordProbe() {
 	if level == 0 {
 		return
 	}
-	s := probeMicro.Sample()
-	s.Params = append(slices.Clone(probeMicro.Params), Param{"threads", strconv.Itoa(g.o.Threads)})
+	s := g.sample(probeMicro)
 	s.Runs = probeRuns * len(g.probe.readings)
 	s.Values = []Value{{level, UnitSeconds}, {quantile(g.probe.readings, 0.1), UnitLow}, {quantile(g.probe.readings, 0.9), UnitHigh}}
 	g.samples.Samples = append(g.samples.Samples, s)

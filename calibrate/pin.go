@@ -24,16 +24,9 @@ func placement(fsys fileReader, allowed []int, n int) []int {
 	list := make([]processor, len(allowed))
 	for i, id := range allowed {
 		dir := "sys/devices/system/cpu/cpu" + strconv.Itoa(id) + "/"
-		read := func(name string) string {
-			b, err := fsys.ReadFile(dir + name)
-			if err != nil {
-				return ""
-			}
-			return strings.TrimSpace(string(b))
-		}
 		list[i].id = id
-		list[i].capacity, _ = strconv.Atoi(read("cpu_capacity")) // only where kinds differ; 0 for all elsewhere
-		for _, s := range members(read("topology/thread_siblings_list")) {
+		list[i].capacity, _ = strconv.Atoi(readTrimmed(fsys, dir+"cpu_capacity")) // only where kinds differ; 0 for all elsewhere
+		for _, s := range members(readTrimmed(fsys, dir+"topology/thread_siblings_list")) {
 			if s < id && slices.Contains(allowed, s) {
 				list[i].sibling++
 			}

@@ -138,7 +138,12 @@ func (k *ortKernel) eval(from *Kernel, env dim.Env) error {
 
 // add appends a term of the kernel's group, of which the busiest thread has its share.
 func (k *ortKernel) add(name string, value float64) {
-	if value *= k.share; value > 0 {
+	k.addWhole(name, value*k.share)
+}
+
+// addWhole is add for what the calling thread does alone, or every thread anew.
+func (k *ortKernel) addWhole(name string, value float64) {
+	if value > 0 {
 		k.list = append(k.list, Term{k.group, name, value})
 	}
 }
@@ -356,19 +361,24 @@ func (k *ortKernel) powers() bool {
 	return ok && (v == 2 || v == 3)
 }
 
+// axis is the anchor's attribute of that name, or def, counted from the front; outside of the rank where the model is wrong.
+func (k *ortKernel) axis(def int64, rank int) int64 {
+	if a := k.Anchor.Proto.Attr("axis"); a != nil {
+		def = a.I
+	}
+	if def < 0 {
+		def += int64(rank)
+	}
+	return def
+}
+
 // acrossRows is the extent of the axis that a softmax runs along where it is another than the last of x, which the runtime
 // does between two transpositions from opset 13 on; before, it takes the axes from there on as one. 0 stands for the last.
 func (k *ortKernel) acrossRows(x []float64) float64 {
 	if k.Op != "Softmax" && k.Op != "LogSoftmax" || k.Anchor == nil || k.Anchor.Opset < 13 {
 		return 0
 	}
-	axis := int64(-1)
-	if a := k.Anchor.Proto.Attr("axis"); a != nil {
-		axis = a.I
-	}
-	if axis < 0 {
-		axis += int64(len(x))
-	}
+	axis := k.axis(-1, len(x))
 	for i := axis + 1; axis >= 0 && i < int64(len(x)); i++ {
 		if x[i] > 1 {
 			return x[axis]

@@ -212,26 +212,19 @@ func (k *ortKernel) plainConv(y []float64) {
 	k.add("b_loads", products*math.Ceil(k.gn/12)*p16*k.gk)
 	k.add("a_loads", products*k.gn*k.gk*math.Ceil(m/32))
 	k.add("outputs", products*k.gn*m)
+	add := k.add
+	if k.gn > m { // more filters than pixels: the calling thread gathers all columns, and every thread packs all of them
+		add = k.addWhole
+	}
 	if window > 1 || strided {
-		divided := k.share
-		if k.gn > m { // more filters than pixels: the calling thread gathers all columns, then the product is divided
-			k.share = 1
-		}
 		if len(c.Window) == 2 {
-			k.add("columns", products*m*k.gk)
-			k.add("column_rows", products*m*k.gk/math.Max(1, lastExtent(y)))
+			add("columns", products*m*k.gk)
+			add("column_rows", products*m*k.gk/math.Max(1, lastExtent(y)))
 		} else { // other numbers of axes have a loop of their own, element by element
-			k.add("columns_"+strconv.Itoa(len(c.Window))+"d", products*m*k.gk)
+			add("columns_"+strconv.Itoa(len(c.Window))+"d", products*m*k.gk)
 		}
-		k.share = divided
 	}
-	if share := k.share; k.gn > m { // every thread packs all of the columns
-		k.share = 1
-		k.add("pack", products*k.gk*m)
-		k.share = share
-	} else {
-		k.add("pack", products*k.gk*m)
-	}
+	add("pack", products*k.gk*m)
 	k.add("products", products)
 	k.epilogue(k.group, outputs)
 }

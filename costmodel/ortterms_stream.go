@@ -208,13 +208,7 @@ func (k *ortKernel) gatherRun() float64 {
 	} else if i := slices.Index(k.Weights, k.Anchor.Inputs[0]); i >= 0 {
 		data = k.w[i]
 	}
-	axis := int64(0)
-	if a := k.Anchor.Proto.Attr("axis"); a != nil {
-		axis = a.I
-	}
-	if axis < 0 {
-		axis += int64(len(data))
-	}
+	axis := k.axis(0, len(data))
 	if axis < 0 || axis >= int64(len(data)) {
 		return 1
 	}
