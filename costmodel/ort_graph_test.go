@@ -3,6 +3,7 @@ package costmodel_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -109,6 +110,28 @@ func planNames(p *costmodel.Plan) (ops, names map[string]int) {
 	return ops, names
 }
 
+// graphTransposes counts the Transpose nodes of a graph by their permutation.
+func graphTransposes(g *onnx.Graph) map[string]int {
+	turns := map[string]int{}
+	for _, n := range g.Nodes {
+		if n.OpType == "Transpose" {
+			turns[fmt.Sprint(n.Attr("perm").Ints)]++
+		}
+	}
+	return turns
+}
+
+// planTransposes counts those of a kernel list.
+func planTransposes(p *costmodel.Plan) map[string]int {
+	turns := map[string]int{}
+	for _, k := range p.Kernels {
+		if k.Op == "Transpose" && k.Depth == 0 {
+			turns[fmt.Sprint(costmodel.Permutation(k))]++
+		}
+	}
+	return turns
+}
+
 // missing is what a has more of than b.
 func missing(a, b map[string]int) (list []string) {
 	for k, n := range a {
@@ -171,6 +194,10 @@ func TestGraphsOfORT(t *testing.T) {
 		case same:
 			if extra := missing(names, wantNames); extra != nil {
 				t.Errorf("%s: names that ORT does not have: %v", name, extra)
+			}
+			turns, wantTurns := planTransposes(p), graphTransposes(g)
+			if missing(turns, wantTurns) != nil || missing(wantTurns, turns) != nil {
+				t.Errorf("%s: permutations %v, ORT has %v", name, turns, wantTurns)
 			}
 		}
 	})

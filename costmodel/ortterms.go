@@ -361,12 +361,9 @@ func (k *ortKernel) powers() bool {
 	return ok && (v == 2 || v == 3)
 }
 
-// axis is the anchor's attribute of that name, or def, counted from the front; outside of the rank where the model is wrong.
+// axis is the kernel's attribute of that name, or def, counted from the front; outside of the rank where the model is wrong.
 func (k *ortKernel) axis(def int64, rank int) int64 {
-	if a := k.Anchor.Proto.Attr("axis"); a != nil {
-		def = a.I
-	}
-	if def < 0 {
+	if def = k.attrs.intAttr("axis", def); def < 0 {
 		def += int64(rank)
 	}
 	return def

@@ -88,12 +88,8 @@ func (k *ortKernel) pooling(outputs float64) {
 		return
 	}
 	taps := 1.0
-	if k.Anchor != nil {
-		if a := k.Anchor.Proto.Attr("kernel_shape"); a != nil {
-			for _, t := range a.Ints {
-				taps *= float64(t)
-			}
-		}
+	for _, t := range k.attrs.intsAttr("kernel_shape") {
+		taps *= float64(t)
 	}
 	k.add("taps", outputs*taps)
 	k.add("elements", outputs)
@@ -131,10 +127,8 @@ func (k *ortKernel) movement(moved float64) {
 		if k.Layout == LayoutNCHWc {
 			k.group += "_blocked"
 		}
-		if k.Anchor != nil {
-			if a := k.Anchor.Proto.Attr("mode"); a != nil && a.S != "" {
-				k.group += "_" + a.S
-			}
+		if mode := k.attrs.strAttr("mode", ""); mode != "" {
+			k.group += "_" + mode
 		}
 	}
 	k.add("elements", moved)
@@ -145,18 +139,7 @@ func (k *ortKernel) movement(moved float64) {
 // the loops of a transposed matrix, or any other way (_mixed).
 func (k *ortKernel) transposeRun() (run float64, how string) {
 	x := first(k.in, 0)
-	var perm []int64
-	if k.Anchor != nil {
-		if a := k.Anchor.Proto.Attr("perm"); a != nil {
-			perm = a.Ints
-		}
-	}
-	if len(perm) != len(x) { // without the attribute, the axes are reversed
-		perm = nil
-		for i := len(x) - 1; i >= 0; i-- {
-			perm = append(perm, int64(i))
-		}
-	}
+	perm := k.permutation(len(x))
 	var order []int64 // axes of extent 1 do not matter to where elements lie
 	for _, p := range perm {
 		if p >= 0 && p < int64(len(x)) && x[p] > 1 {
@@ -185,12 +168,25 @@ func (k *ortKernel) transposeRun() (run float64, how string) {
 	}
 }
 
+// permutation is the order that a Transpose of that rank gives the axes: as the runtime rewrote it where it moved or merged
+// transpositions; the axes are reversed where none is stated.
+func (k *Kernel) permutation(rank int) []int64 {
+	if perm := k.attrs.intsAttr("perm"); len(perm) == rank {
+		return perm
+	}
+	perm := make([]int64, rank)
+	for i := range perm {
+		perm[i] = int64(rank - 1 - i)
+	}
+	return perm
+}
+
 // transposeRows is the number of rows of all matrices whose rows become columns where one axis becomes the innermost.
 func (k *ortKernel) transposeRows() float64 {
 	x := first(k.in, 0)
 	rows := volume(x)
-	if a := k.Anchor.Proto.Attr("perm"); a != nil && len(a.Ints) > 0 {
-		for i := int(a.Ints[len(a.Ints)-1]) + 1; i >= 1 && i < len(x); i++ {
+	if perm := k.permutation(len(x)); len(perm) > 0 {
+		for i := int(perm[len(perm)-1]) + 1; i >= 1 && i < len(x); i++ {
 			rows /= math.Max(1, x[i])
 		}
 	}
