@@ -45,6 +45,11 @@ func (l *liveness) buffers(nodes []*Node, inputs, outputs []*op.Value) ([]Buffer
 	if err != nil {
 		return nil, err
 	}
+	return l.group(vals, nodes)
+}
+
+// group assigns the tensors of a graph, whose lifetimes are given, to buffers.
+func (l *liveness) group(vals []LiveValue, nodes []*Node) ([]Buffer, error) {
 	a := &aliases{viewsOnly: l.viewsOnly, vals: vals, bufOf: make([]int32, len(vals)), bufs: make([]Buffer, 0, len(vals)), values: make([]*op.Value, len(vals))}
 	a.index = func(v *op.Value) int {
 		if v == nil || v.Const {

@@ -67,16 +67,19 @@ func (p *placer) lowerBound() {
 	for s := range steps {
 		live += delta[s]
 		for ; next < len(starts) && p.leases[starts[next]].First == s; next++ {
-			i := starts[next]
-			heap.push(slackEntry{slack(i), p.leases[i].Last})
+			if i := starts[next]; slack(i) > 0 {
+				heap.push(slackEntry{slack(i), p.leases[i].Last})
+			}
 		}
 		for len(heap) > 0 && heap[0].last < s {
 			heap.pop()
 		}
+		need := live
 		if len(heap) > 0 {
-			if need := live - heap[0].slack; need > p.bound {
-				p.bound, p.boundStep = need, s
-			}
+			need -= heap[0].slack
+		}
+		if need > p.bound {
+			p.bound, p.boundStep = need, s
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
@@ -11,12 +12,20 @@ import (
 
 // inferNodes infers the nodes in order and returns those that execute, folded constants left out.
 func (e *engine) inferNodes(g *onnx.Graph, protos []*onnx.Node, s *scope) ([]*Node, error) {
+	slab := make([]Node, 0, min(len(protos), 1024))
+	var values []op.Value
+	var beside sync.WaitGroup
+	if len(protos) >= manyReadings { // fresh memory comes page by page, which takes as long as finding the order
+		beside.Go(func() { slab, values = zeros[Node](len(protos))[:0], zeros[op.Value](len(protos))[:0] })
+	}
 	order, slots, err := e.order(g, protos, s)
-	if err != nil {
+	if beside.Wait(); err != nil {
 		return nil, err
 	}
+	if values != nil {
+		e.values = values
+	}
 	nodes := make([]*Node, 0, len(protos))
-	slab := make([]Node, 0, min(len(protos), 1024))
 	for i, p := range order {
 		var at []int32
 		if slots != nil {

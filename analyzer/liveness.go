@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/op"
@@ -38,6 +39,30 @@ func (r *Report) Liveness(env dim.Env) (*Liveness, error) {
 	return l.run(r.Nodes, r.Inputs, r.Outputs)
 }
 
+// livenessAndArena is Liveness and Arena with the lifetimes of the tensors worked out once. The arena is nil where the
+// bodies of a node keep it from being planned; err is that of Liveness.
+func (r *Report) livenessAndArena(opt ArenaOptions) (live *Liveness, arena *Arena, err error) {
+	l := &liveness{env: r.Dims, places: zeros[place](r.values)}
+	vals, err := l.lifetimes(r.Nodes, r.Inputs, r.Outputs)
+	if err != nil {
+		return nil, nil, err
+	}
+	beside := *l
+	if slices.ContainsFunc(r.Nodes, func(n *Node) bool { return len(n.Bodies) > 0 }) { // their tensors take places, too
+		beside.places = slices.Clone(l.places)
+	}
+	var planned sync.WaitGroup
+	planned.Go(func() {
+		if bufs, err := beside.group(vals, r.Nodes); err == nil {
+			arena = planBuffers(bufs, len(r.Nodes), opt)
+			arena.Partial = beside.partial
+		}
+	})
+	live, err = l.weigh(vals, r.Nodes)
+	planned.Wait()
+	return live, arena, err
+}
+
 type liveness struct {
 	env     dim.Env
 	places  []place // by value ID
@@ -69,6 +94,11 @@ func (l *liveness) run(nodes []*Node, inputs, outputs []*op.Value) (*Liveness, e
 	if err != nil {
 		return nil, err
 	}
+	return l.weigh(vals, nodes)
+}
+
+// weigh sums what lives at every step, given the lifetimes.
+func (l *liveness) weigh(vals []LiveValue, nodes []*Node) (*Liveness, error) {
 	delta := make([]int64, len(nodes)+2)
 	for _, v := range vals {
 		delta[max(v.First, 0)] += v.Bytes

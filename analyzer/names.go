@@ -34,6 +34,17 @@ func (t *slotTable) find(name string) (slot int32, ok bool) {
 	return p.slot - 1, p.slot > 0
 }
 
+// guess is find where the name is likely to have one of two slots: files list weights in the order of their use, and most
+// nodes take what the one before made.
+func (t *slotTable) guess(name string, a, b int32) (slot int32, ok bool) {
+	for _, slot := range [2]int32{a, b} {
+		if slot >= 0 && int(slot) < len(t.names) && t.names[slot] == name {
+			return slot, true
+		}
+	}
+	return t.find(name)
+}
+
 // add returns the slot of a name, a new one where fresh.
 func (t *slotTable) add(name string) (slot int32, fresh bool) {
 	hash := maphash.String(slotSeed, name)

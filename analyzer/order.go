@@ -81,17 +81,20 @@ type reading struct {
 
 // read fills in the slots of the inputs and outputs of protos[r.lo:].
 func (r *reading) read(d *definitions, protos []*onnx.Node, slots []int32) {
-	at, made := 0, r.made
+	at, made, weight := 0, r.made, int32(-1)
 	r.undefined = -1
 	for i := r.lo; i < len(protos); i++ {
 		p := protos[i]
 		for k, in := range p.Inputs {
 			slots[at] = noSlot
 			if in != "" {
-				j, local := d.s.slots.find(in)
+				j, local := d.s.slots.guess(in, made-1, weight+1)
 				switch {
 				case local:
 					slots[at] = j
+					if j < d.first {
+						weight = j
+					}
 					r.unsorted = r.unsorted || !d.before(j, i)
 				case d.s.parent.lookup(in) == nil:
 					r.undefined, r.input = i, k

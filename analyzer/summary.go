@@ -143,11 +143,9 @@ func (r *Report) Summary(name string, nodes bool) *Summary {
 
 func (r *Report) summariseTotals(s *Summary) {
 	var peak dim.Dim
-	var arena *Arena
-	var formula, planned sync.WaitGroup // each takes as long as the rest, which does not need it
+	var formula sync.WaitGroup // takes as long as the rest, which does not need it
 	known := false
 	formula.Go(func() { peak, known = r.PeakFormula(nil) })
-	planned.Go(func() { arena, _ = r.Arena(nil, ArenaOptions{}) })
 	t := r.Totals()
 	b := func(d dim.Dim) dim.Dim { return d.Bind(r.Dims) }
 	s.Totals = TotalsSummary{Nodes: t.Nodes, MACs: b(t.MACs), FLOPs: b(t.FLOPs), Special: b(t.Special), Params: b(t.Params),
@@ -165,18 +163,17 @@ func (r *Report) summariseTotals(s *Summary) {
 	add("params", t.Params)
 	add("bytes_read", t.BytesRead)
 	add("bytes_written", t.BytesWritten)
-	if l, err := r.Liveness(nil); err == nil {
+	if l, arena, err := r.livenessAndArena(ArenaOptions{}); err == nil {
 		p := dim.Const(l.PeakBytes)
 		s.Totals.PeakActivationBytes = &p
 		s.Peak = r.peakSummary(l)
-		if planned.Wait(); arena != nil {
+		if arena != nil {
 			s.Totals.ArenaBytes, s.Totals.ArenaBoundBytes = &arena.Bytes, &arena.Bound
 			s.Arena = arena.Summary(false)
 		}
 	} else if p, ok := r.PeakFormula(r.Dims); ok {
 		s.Totals.PeakActivationBytes = &p
 	}
-	planned.Wait()
 	if formula.Wait(); known {
 		add("peak_activation_bytes", peak)
 	}
