@@ -78,6 +78,7 @@ type Kernel struct {
 
 	steers []*op.Value // inputs that only steer it: no traffic
 	attrs  attributes  // of the node of the optimised graph, where the runtime rewrites one
+	data   *op.Value   // the first operand there
 	matrix *op.Value   // the constant that is the right operand of a product there; nil without one
 }
 

@@ -204,18 +204,20 @@ func TestGraphsOfORT(t *testing.T) {
 	t.Logf("%d of %d equal", equal, all)
 }
 
-// TestFusionsInORT holds the ort-cpu lines of fusions.txt against ONNX Runtime itself.
+// TestFusionsInORT holds the ort-cpu lines of fusions.txt and moved.txt against ONNX Runtime itself.
 func TestFusionsInORT(t *testing.T) {
 	lib := ortLibrary(t)
-	for _, m := range readTiny(t, "testdata/fusions.txt") {
-		want, ok := m.want[string(costmodel.ORTCPU)]
-		if !ok {
-			t.Errorf("fusions.txt:%d: %s has no ort-cpu line", m.line, m.name)
-			continue
-		}
-		ops, _ := graphNames(optimised(t, lib, m.model, m.name))
-		if got := operatorList(ops); got != want {
-			t.Errorf("fusions.txt:%d: %s: ORT has %s, the file says %s", m.line, m.name, got, want)
+	for _, path := range []string{"testdata/fusions.txt", "testdata/moved.txt"} {
+		for _, m := range readTiny(t, path) {
+			want, ok := m.want[string(costmodel.ORTCPU)]
+			if !ok {
+				t.Errorf("%s:%d: %s has no ort-cpu line", path, m.line, m.name)
+				continue
+			}
+			ops, _ := graphNames(optimised(t, lib, m.model, m.name))
+			if got := operatorList(ops); got != want {
+				t.Errorf("%s:%d: %s: ORT has %s, the file says %s", path, m.line, m.name, got, want)
+			}
 		}
 	}
 }

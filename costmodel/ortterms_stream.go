@@ -195,13 +195,10 @@ func (k *ortKernel) transposeRows() float64 {
 
 // gatherRun is the number of elements that a Gather copies in one go: those of the axes behind its own.
 func (k *ortKernel) gatherRun() float64 {
-	if k.Anchor == nil || len(k.Anchor.Inputs) == 0 {
-		return 1
-	}
 	var data []float64
-	if i := slices.Index(k.Inputs, k.Anchor.Inputs[0]); i >= 0 {
+	if i := slices.Index(k.Inputs, k.data); i >= 0 {
 		data = k.in[i]
-	} else if i := slices.Index(k.Weights, k.Anchor.Inputs[0]); i >= 0 {
+	} else if i := slices.Index(k.Weights, k.data); i >= 0 {
 		data = k.w[i]
 	}
 	axis := k.axis(0, len(data))
