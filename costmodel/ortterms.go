@@ -322,7 +322,7 @@ func (k *ortKernel) recurrent() {
 	k.add("cells", dirs*steps*batch*gates*hidden)
 	k.add("steps", dirs*steps)
 	k.add("weights", dirs*gates*hidden*(input+hidden))
-	k.add("far_step_bytes", dirs*steps*(4*gates*hidden*hidden/stepThreads-k.near)) // what every step fetches anew
+	k.add("far_step_bytes", dirs*(steps-1)*(4*gates*hidden*hidden/stepThreads-k.near)) // what all steps but the first fetch anew
 }
 
 // forksOf is 1 where several threads have to be called.

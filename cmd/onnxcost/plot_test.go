@@ -74,3 +74,13 @@ func TestModelKey(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkPlotAll draws all figures of the paper, as 'onnxcost plot all' does. It should stay below 5 s.
+func BenchmarkPlotAll(b *testing.B) {
+	for b.Loop() {
+		var stdout, stderr bytes.Buffer
+		if code := run([]string{"plot", "all", "--dir", b.TempDir()}, strings.NewReader(""), &stdout, &stderr); code != exitDone {
+			b.Fatalf("exit %d\n%s", code, stderr.String())
+		}
+	}
+}
