@@ -108,7 +108,8 @@ type NodeSummary struct {
 	Partial      bool            `json:"partial,omitempty"` // figures are lower bounds
 }
 
-// Summary evaluates the Report under its Dims. name is how the model is called; nodes says whether to list them.
+// Summary evaluates the Report under its Dims. name is how the model is called; nodes says whether to list them, and the
+// buffers of the arena.
 func (r *Report) Summary(name string, nodes bool) *Summary {
 	s := &Summary{Model: name, IRVersion: r.Model.IRVersion, Opsets: map[string]int64{}, Dims: r.Dims,
 		FreeDims: r.FreeDims(), Inputs: r.tensors(r.Inputs), Outputs: r.tensors(r.Outputs),
@@ -133,7 +134,7 @@ func (r *Report) Summary(name string, nodes bool) *Summary {
 		}
 		s.Symbols = append(s.Symbols, x)
 	}
-	r.summariseTotals(s)
+	r.summariseTotals(s, nodes)
 	if nodes {
 		s.Nodes = []NodeSummary{}
 		r.Walk(func(n *Node, times dim.Dim, depth int) { s.Nodes = append(s.Nodes, r.nodeSummary(n, times, depth)) })
@@ -141,7 +142,7 @@ func (r *Report) Summary(name string, nodes bool) *Summary {
 	return s
 }
 
-func (r *Report) summariseTotals(s *Summary) {
+func (r *Report) summariseTotals(s *Summary, buffers bool) {
 	var peak dim.Dim
 	var formula sync.WaitGroup // takes as long as the rest, which does not need it
 	known := false
@@ -169,7 +170,7 @@ func (r *Report) summariseTotals(s *Summary) {
 		s.Peak = r.peakSummary(l)
 		if arena != nil {
 			s.Totals.ArenaBytes, s.Totals.ArenaBoundBytes = &arena.Bytes, &arena.Bound
-			s.Arena = arena.Summary(false)
+			s.Arena = arena.Summary(buffers)
 		}
 	} else if p, ok := r.PeakFormula(r.Dims); ok {
 		s.Totals.PeakActivationBytes = &p

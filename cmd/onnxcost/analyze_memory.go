@@ -30,18 +30,14 @@ func summarise(r *analyzer.Report, o analyzeOptions, name string, nodes bool) (a
 	}
 	a := analyzed{report: r, summary: r.Summary(name, nodes)}
 	a.summary.Order = order
-	if !o.verify && o.trace == "" && !nodes {
+	if !o.verify && o.trace == "" {
 		return a, nil
 	}
 	plan, err := r.Arena(nil, analyzer.ArenaOptions{})
-	switch {
-	case err != nil && (o.verify || o.trace != ""):
+	if err != nil {
 		return analyzed{}, numbers("a memory plan", err)
-	case err != nil:
-		return a, nil
 	}
 	a.arena = plan
-	a.summary.Arena = plan.Summary(nodes)
 	if o.verify {
 		if err := plan.Verify(r, nil); err != nil {
 			return analyzed{}, &codedError{exitFindings, err}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/onnxcost/onnxcost/analyzer"
 )
@@ -40,12 +42,91 @@ func (w *analyzeWriter) encode(a analyzed) ([]byte, error) {
 	entry := analyzeEntry{a.summary, a.convention}
 	switch w.o.output {
 	case "json":
-		return json.MarshalIndent(entry, "  ", " ")
+		return entry.lines()
 	case "ndjson":
 		data, err := json.Marshal(entry)
 		return append(data, '\n'), err
 	}
 	return nil, nil
+}
+
+// lines is the entry with a line for each of its parts, and for each node. Nodes are encoded one by one: a large graph has
+// millions, and their text is most of what it needs.
+func (e analyzeEntry) lines() ([]byte, error) {
+	head := *e.Summary
+	head.Nodes = nil
+	data, err := json.Marshal(analyzeEntry{&head, e.Convention})
+	if err != nil {
+		return nil, err
+	}
+	const indent = "  "
+	out := appendJSONLines(nil, data, indent, 2)
+	if len(e.Nodes) == 0 {
+		return out, nil
+	}
+	out = append(bytes.TrimSuffix(out, []byte("\n"+indent+"}")), ",\n"+indent+` "nodes": [`...)
+	const sample = 32
+	start := len(out)
+	for i, n := range e.Nodes {
+		if data, err = json.Marshal(n); err != nil {
+			return nil, err
+		}
+		if i == sample { // room for all, by the size of the first
+			out = slices.Grow(out, (len(out)-start)/sample*len(e.Nodes)*9/8)
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, "\n"+indent+"  "...)
+		out = appendJSONLines(out, data, "", 0)
+	}
+	return append(out, "\n"+indent+" ]\n"+indent+"}"...), nil
+}
+
+// appendJSONLines appends a compact document, broken into lines down to a depth of nesting and with a blank behind commas
+// and colons below it. Lines but the first begin with indent, and a blank for each level.
+func appendJSONLines(out, data []byte, indent string, depth int) []byte {
+	level := 0
+	line := func() {
+		out = append(append(out, '\n'), indent...)
+		for range level {
+			out = append(out, ' ')
+		}
+	}
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; c {
+		case '"':
+			end := i + 1
+			for ; data[end] != '"'; end++ {
+				if data[end] == '\\' {
+					end++
+				}
+			}
+			out = append(out, data[i:end+1]...)
+			i = end
+		case '{', '[':
+			out = append(out, c)
+			if level++; level <= depth && data[i+1] != c+2 { // c+2 closes it
+				line()
+			}
+		case '}', ']':
+			if level--; level < depth && data[i-1] != c-2 {
+				line()
+			}
+			out = append(out, c)
+		case ',':
+			if out = append(out, c); level <= depth {
+				line()
+			} else {
+				out = append(out, ' ')
+			}
+		case ':':
+			out = append(out, c, ' ')
+		default:
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // add writes the next model.

@@ -223,7 +223,7 @@ func analyzeFleet(ctx context.Context, s streams, o analyzeOptions, models []str
 	return worst, err
 }
 
-// reportsJSON writes {"schema", "reports": […]} as the entries come, indented as one document would be.
+// reportsJSON writes {"schema", "reports": […]} as the entries come, as one document.
 type reportsJSON struct {
 	w     io.Writer
 	count int
@@ -240,7 +240,10 @@ func (j *reportsJSON) entry(data []byte) error {
 		sep = "\n  "
 	}
 	j.count++
-	_, err := fmt.Fprintf(j.w, "%s%s", sep, data)
+	if _, err := io.WriteString(j.w, sep); err != nil {
+		return err
+	}
+	_, err := j.w.Write(data)
 	return err
 }
 
