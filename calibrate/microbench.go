@@ -129,9 +129,9 @@ func Sweep(seed uint64, scale float64) []Micro {
 	for i := range microClasses {
 		c := &microClasses[i]
 		// A stream per class, so that another class's count does not change this one's shapes.
-		d := &draw{rand.New(rand.NewPCG(seed, uint64(i)+1))}
+		d := &draw{r: rand.New(rand.NewPCG(seed, uint64(i)+1))}
 		n := max(5, int(math.Round(float64(c.count)*scale)))
-		for range n {
+		for d.of, d.n = n, 0; d.n < n; d.n++ {
 			out = append(out, c.point(d))
 		}
 	}
@@ -158,13 +158,23 @@ func (c *microClass) point(d *draw) Micro {
 	panic("calibrate: class " + c.name + ": its draw never fits")
 }
 
-// draw is a source of parameters.
-type draw struct{ r *rand.Rand }
+// draw is a source of parameters, for point n of so many of a class.
+type draw struct {
+	r     *rand.Rand
+	n, of int
+}
 
 // log is log-uniform in [lo, hi].
 func (d *draw) log(lo, hi int64) int64 {
 	x := math.Exp(math.Log(float64(lo)) + d.r.Float64()*math.Log(float64(hi)/float64(lo)))
 	return min(hi, max(lo, int64(math.Round(x))))
+}
+
+// size is log-uniform in the part of [lo, hi] that is the point's: a class of few points has small ones, which say what a
+// call costs, and large ones, which say what memory does.
+func (d *draw) size(lo, hi int64) int64 {
+	at := (float64(d.n) + d.r.Float64()) / float64(max(1, d.of))
+	return min(hi, max(lo, int64(math.Round(float64(lo)*math.Pow(float64(hi)/float64(lo), at)))))
 }
 
 // times is a multiple of unit, log-uniform in [lo, hi].
@@ -174,6 +184,9 @@ func (d *draw) times(unit, lo, hi int64) int64 {
 
 // pick is one of v.
 func (d *draw) pick(v ...int64) int64 { return v[d.r.IntN(len(v))] }
+
+// turn is one of v, each in its turn: a class that is several in one has points of all of them.
+func (d *draw) turn(v ...int64) int64 { return v[d.n%len(v)] }
 
 // channels is a number of channels as blocked layouts take them: mostly whole blocks of 16, sometimes of 8 or 4.
 func (d *draw) channels(lo, hi int64) int64 { return d.times(d.pick(16, 16, 16, 8, 4), lo, hi) }

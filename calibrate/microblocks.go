@@ -82,7 +82,7 @@ var blockClasses = []microClass{
 	{
 		name: "softmaxaxis", keys: []string{"c", "h", "w", "mode"}, count: 6, fits: elementFits,
 		draw: func(d *draw) []int64 {
-			return append([]int64{d.log(2, 300)}, append(elementDraw(d)[1:3], d.pick(0, 1))...)
+			return append([]int64{d.log(2, 300)}, append(elementDraw(d)[1:3], d.turn(0, 1))...)
 		},
 		build: func(m *micro, p micros) *onnx.Model {
 			x := m.input(1, p["c"], p["h"], p["w"])
@@ -99,7 +99,7 @@ var blockClasses = []microClass{
 		},
 		build: func(m *micro, p micros) *onnx.Model {
 			p["blocked"] = 1
-			return m.model(m.pooled(m.twice(m.poolInput(p), "nearest")))
+			return m.model(m.pooled(m.resized(m.poolInput(p), "nearest", 2)))
 		},
 	},
 	{
@@ -126,7 +126,7 @@ var blockClasses = []microClass{
 	{ // as written for graphs, for scores and for values of attention
 		name: "einsum", keys: []string{"b", "m", "k", "n", "mode"}, count: 9,
 		draw: func(d *draw) []int64 {
-			return []int64{d.log(1, 64), d.log(8, 256), d.log(8, 96), d.log(8, 256), d.pick(0, 1, 2)}
+			return []int64{d.log(1, 64), d.log(8, 256), d.log(8, 96), d.log(8, 256), d.turn(0, 1, 2)}
 		},
 		fits: func(p micros) bool { return gemmFits(p, 5e5, 6e7) },
 		build: func(m *micro, p micros) *onnx.Model {
@@ -158,6 +158,28 @@ var blockClasses = []microClass{
 		k := d.pick(2, 4, 4, 6)
 		return convDraw{cin: d.channels(16, 384), cout: d.channels(16, 384), h: d.log(8, 100), kh: k, kw: k, s: d.pick(1, 2, 2), act: d.pick(0, 1)}
 	}),
+	{ // blocks, by an axis that moves inwards and by several that move
+		name: "transposeblocks", keys: []string{"parts", "rows", "heads", "depth", "mode"}, count: 10,
+		draw: func(d *draw) []int64 {
+			return []int64{d.log(2, 8), d.log(8, 400), d.log(2, 32), d.log(2, 100), d.turn(0, 1)}
+		},
+		fits: func(p micros) bool {
+			n := int64(1)
+			for _, k := range []string{"parts", "rows", "heads", "depth"} {
+				if p[k] < 1 || p[k] > 1<<12 {
+					return false
+				}
+				n *= p[k]
+			}
+			return n >= 1000 && n <= 1<<21
+		},
+		build: func(m *micro, p micros) *onnx.Model {
+			if p["mode"] == 0 {
+				return m.model(m.flat(permute(m, m.input(p["parts"], p["rows"], p["heads"], p["depth"]), []int64{1, 2, 0, 3})))
+			}
+			return m.model(m.flat(permute(m, m.input(1, p["rows"], p["parts"], p["heads"], p["depth"]), []int64{2, 0, 3, 1, 4})))
+		},
+	},
 }
 
 // layers wants extents and channels within reason and between lo and hi multiply-accumulates in all, of depth layers with

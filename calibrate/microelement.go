@@ -13,11 +13,15 @@ var elementKeys = []string{"c", "h", "w", "depth"}
 
 // elementDraw proposes feature maps from a thousand elements to four million: within each cache and beyond.
 func elementDraw(d *draw) []int64 {
-	e := d.log(1000, 3_000_000)
-	c := min(e, d.log(4, 1024))
+	return append(featureMap(d.size(1000, 3_000_000), d.log(4, 1024)), d.pick(2, 3, 4))
+}
+
+// featureMap has about so many elements, in at most c channels of a dozen or more.
+func featureMap(e, c int64) []int64 {
+	c = max(1, min(e/12, c))
 	hw := max(1, e/c)
 	h := max(1, int64(math.Sqrt(float64(hw))))
-	return []int64{c, h, max(1, hw/h), d.pick(2, 3, 4)}
+	return []int64{c, h, max(1, hw/h)}
 }
 
 func elementFits(p micros) bool {
@@ -53,7 +57,7 @@ func elementClass(name string, form func(m *micro, x arg) arg) microClass {
 func binaryClass(op string, count int) microClass {
 	return microClass{
 		name: strings.ToLower(op), keys: append(slices.Clone(elementKeys), "mode"), count: count,
-		draw: func(d *draw) []int64 { return append(elementDraw(d), d.pick(0, 0, 1, 1, 2, 3)) },
+		draw: func(d *draw) []int64 { return append(elementDraw(d), d.turn(0, 1, 2, 0, 1, 3)) },
 		fits: func(p micros) bool { return elementFits(p) && p["mode"] <= 3 },
 		build: func(m *micro, p micros) *onnx.Model {
 			x := m.input(1, p["c"], p["h"], p["w"])
@@ -81,7 +85,7 @@ var rowKeys = []string{"rows", "cols", "depth"}
 
 func rowDraw(d *draw) []int64 {
 	cols := d.log(16, 3000)
-	return []int64{max(1, d.log(2000, 2_000_000)/cols), cols, d.pick(1, 2, 3)}
+	return []int64{max(1, d.size(2000, 2_000_000)/cols), cols, d.pick(1, 2, 3)}
 }
 
 func rowFits(p micros) bool {
@@ -111,9 +115,7 @@ var elementClasses = []microClass{
 	elementClass("clip", func(m *micro, x arg) arg {
 		return m.op("Clip", x.dims, []arg{m.unary("Neg", x), m.scalar(-3), m.scalar(3)})
 	}),
-	elementClass("prelu", func(m *micro, x arg) arg { // of numbers of either sign: the runtime branches at every one of them
-		return m.op("PRelu", x.dims, []arg{m.op("Sub", x.dims, []arg{x, m.scalar(0.4)}), m.positive(x.dims[1], 1, 1)})
-	}),
+	preluClass,
 	elementClass("cast", func(m *micro, x arg) arg {
 		return m.unary("Cast", m.unary("Cast", x, attrInt("to", int64(onnx.Int32))), attrInt("to", int64(onnx.Float32)))
 	}),
@@ -147,6 +149,17 @@ var elementClasses = []microClass{
 	}),
 	elementClass("lrn", func(m *micro, x arg) arg { return m.unary("LRN", x, attrInt("size", 5)) }),
 }
+
+// preluClass is a chain of four: the runtime branches at every number, and how well the processor foresees that depends on
+// the data. Of the first four in ten are negative, of the second eight, of the others all; on the average that is like
+// channels of a network, most of which lean to one side.
+var preluClass = func() microClass {
+	c := elementClass("prelu", func(m *micro, x arg) arg {
+		return m.op("PRelu", x.dims, []arg{m.op("Sub", x.dims, []arg{x, m.scalar(0.4)}), m.positive(x.dims[1], 1, 1)})
+	})
+	c.draw = func(d *draw) []int64 { return append(elementDraw(d)[:3], 4) }
+	return c
+}()
 
 // gelu is x/2·(1+erf(x/√2)) as exporters write it.
 func gelu(m *micro, x arg) arg {

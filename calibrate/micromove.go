@@ -55,7 +55,7 @@ func reduceClass(name, op string) microClass {
 		name: name, keys: []string{"rows", "cols", "inner"}, count: 6,
 		draw: func(d *draw) []int64 {
 			cols := d.log(16, 4000)
-			return []int64{max(2, d.log(3000, 2_000_000)/cols), cols, d.pick(0, 1, 1)}
+			return []int64{max(2, d.size(3000, 2_000_000)/cols), cols, d.turn(0, 1, 1)}
 		},
 		fits: rowFits,
 		build: func(m *micro, p micros) *onnx.Model {
@@ -92,7 +92,7 @@ var windowClasses = []microClass{
 func moveClass(name string, count int, form func(m *micro, p micros) arg) microClass {
 	return microClass{
 		name: name, keys: []string{"c", "h", "w", "mode"}, count: count,
-		draw:  func(d *draw) []int64 { return append(elementDraw(d)[:3], d.pick(0, 1, 2)) },
+		draw:  func(d *draw) []int64 { return append(elementDraw(d)[:3], d.turn(0, 1, 2)) },
 		fits:  func(p micros) bool { return elementFits(p) && p["mode"] <= 2 && p["c"]*p["h"]*p["w"] <= 1<<20 },
 		build: func(m *micro, p micros) *onnx.Model { return m.model(form(m, p)) },
 	}
@@ -139,7 +139,7 @@ var moveClasses = []microClass{
 	{
 		name: "transpose", keys: []string{"c", "h", "w", "mode"}, count: 18,
 		draw: func(d *draw) []int64 {
-			return []int64{d.log(3, 400), d.log(3, 120), d.log(3, 120), d.pick(0, 1, 2, 2, 3, 4)}
+			return append(featureMap(d.size(1000, 1_500_000), d.log(3, 400)), d.turn(0, 1, 2, 3, 4, 2))
 		},
 		fits: func(p micros) bool {
 			return elementFits(p) && p["mode"] < int64(len(perms)) && p["c"]*p["h"]*p["w"] <= 1<<21 && p["c"]*p["h"]*p["w"] >= 1000
@@ -165,7 +165,7 @@ var moveClasses = []microClass{
 		x := m.input(1, 4*p["c"], p["h"], p["w"])
 		return m.op("DepthToSpace", []int64{1, p["c"], 2 * p["h"], 2 * p["w"]}, []arg{x}, attrInt("blocksize", 2))
 	}),
-	resizeClass("resizenearest", "nearest"), resizeClass("resizelinear", "linear"),
+	resizeClass("resizenearest", "nearest", 10), resizeClass("resizelinear", "linear", 6),
 	{
 		name: "gather", keys: []string{"table", "cols", "rows"}, count: 6,
 		draw: func(d *draw) []int64 { return []int64{d.log(200, 30000), d.log(16, 1024), d.log(1, 3000)} },
@@ -192,16 +192,28 @@ var moveClasses = []microClass{
 	},
 }
 
-// resizeClass doubles the resolution.
-func resizeClass(name, mode string) microClass {
-	return moveClass(name, 5, func(m *micro, p micros) arg { return m.twice(m.input(1, p["c"], p["h"], p["w"]), mode) })
+// resizeClass makes the resolution two, four and eight times as high.
+func resizeClass(name, mode string, count int) microClass {
+	return microClass{
+		name: name, keys: []string{"c", "h", "w", "by"}, count: count,
+		draw: func(d *draw) []int64 {
+			by := d.turn(2, 4, 2, 8)
+			return append(featureMap(max(1, d.size(3000, 3_000_000)/(by*by)), d.log(4, 512)), by)
+		},
+		fits: func(p micros) bool {
+			return elementFits(p) && p["by"] >= 1 && p["by"] <= 8 && p["c"]*p["h"]*p["w"]*p["by"]*p["by"] <= 1<<22
+		},
+		build: func(m *micro, p micros) *onnx.Model {
+			return m.model(m.resized(m.input(1, p["c"], p["h"], p["w"]), mode, p["by"]))
+		},
+	}
 }
 
-// twice makes a feature map twice as large along both of its axes.
-func (m *micro) twice(x arg, mode string) arg {
+// resized makes a feature map so many times as large along both of its axes.
+func (m *micro) resized(x arg, mode string, by int64) arg {
 	scales := "f" + mode
-	m.g.Initializers = append(m.g.Initializers, onnx.Float32Tensor(scales, []int64{4}, 1, 1, 2, 2))
-	return m.op("Resize", []int64{1, x.dims[1], 2 * x.dims[2], 2 * x.dims[3]}, []arg{x, {}, {scales, nil}},
+	m.g.Initializers = append(m.g.Initializers, onnx.Float32Tensor(scales, []int64{4}, 1, 1, float32(by), float32(by)))
+	return m.op("Resize", []int64{1, x.dims[1], by * x.dims[2], by * x.dims[3]}, []arg{x, {}, {scales, nil}},
 		attrString("mode", mode), attrString("coordinate_transformation_mode", "asymmetric"), attrString("nearest_mode", "floor"))
 }
 

@@ -279,19 +279,6 @@ func (k *ortKernel) product() {
 	k.epilogue(k.group, outputs)
 }
 
-// einsum is a product of two activations between transpositions of all of them, by the calling thread.
-func (k *ortKernel) einsum() {
-	k.group = "Einsum"
-	if len(k.Contraction) > 0 {
-		k.add("macs", k.batch*k.g*k.gm*k.gn*k.gk)
-		k.add("products", k.batch*k.g)
-	}
-	for _, s := range slices.Concat(k.in, k.out, k.w) {
-		k.add("elements", volume(s))
-	}
-	k.call()
-}
-
 // matrix is the terms of a tiled product.
 func (k *ortKernel) matrix(batch, m, n, kk float64) {
 	n16 := math.Ceil(n/16) * 16

@@ -100,14 +100,8 @@ func (k *ortKernel) pooling(outputs float64) {
 func (k *ortKernel) movement(moved float64) {
 	switch k.Op {
 	case "Transpose":
-		run, how := k.transposeRun()
-		k.group += how
-		switch {
-		case run > 1:
-			k.add("runs", moved/run)
-		case k.share < 1 && how == "_in": // threads take the rows of the matrix one by one
-			k.add("rows", k.transposeRows()*k.threads)
-		}
+		k.transpose(moved)
+		return
 	case "Concat":
 		k.add("runs", k.concatRuns())
 	case "Split":
@@ -127,70 +121,22 @@ func (k *ortKernel) movement(moved float64) {
 		if k.Layout == LayoutNCHWc {
 			k.group += "_blocked"
 		}
-		if mode := k.attrs.strAttr("mode", ""); mode != "" {
+		if mode := k.attrs.strAttr("mode", "nearest"); mode == "nearest" && k.Layout != LayoutNCHWc && k.doubles() {
+			k.group += "_twice"
+		} else {
 			k.group += "_" + mode
 		}
 	}
 	k.add("elements", moved)
 }
 
-// transposeRun is the number of inner elements that stay together, and how single elements move where none do: one axis
-// becomes the innermost (_in) or ceases to be it (_out) while the others keep their order, which the runtime does with
-// the loops of a transposed matrix, or any other way (_mixed).
-func (k *ortKernel) transposeRun() (run float64, how string) {
-	x := first(k.in, 0)
-	perm := k.permutation(len(x))
-	var order []int64 // axes of extent 1 do not matter to where elements lie
-	for _, p := range perm {
-		if p >= 0 && p < int64(len(x)) && x[p] > 1 {
-			order = append(order, p)
-		}
-	}
-	if slices.IsSorted(order) {
-		return math.Max(1, volume(x)), ""
-	}
-	run = 1
-	largest := slices.Max(order)
-	for i := len(order) - 1; i >= 0 && order[i] == largest; i-- {
-		run *= x[largest]
-		for largest--; largest > 0 && x[largest] == 1; largest-- {
-		}
-	}
-	switch {
-	case run > 1:
-		return run, ""
-	case slices.IsSorted(order[:len(order)-1]):
-		return 1, "_in"
-	case slices.IsSorted(slices.DeleteFunc(slices.Clone(order), func(p int64) bool { return p == slices.Max(order) })):
-		return 1, "_out"
-	default:
-		return 1, "_mixed"
-	}
-}
-
-// permutation is the order that a Transpose of that rank gives the axes: as the runtime rewrote it where it moved or merged
-// transpositions; the axes are reversed where none is stated.
-func (k *Kernel) permutation(rank int) []int64 {
-	if perm := k.attrs.intsAttr("perm"); len(perm) == rank {
-		return perm
-	}
-	perm := make([]int64, rank)
-	for i := range perm {
-		perm[i] = int64(rank - 1 - i)
-	}
-	return perm
-}
-
-// transposeRows is the number of rows of all matrices whose rows become columns where one axis becomes the innermost.
-func (k *ortKernel) transposeRows() float64 {
-	x := first(k.in, 0)
-	rows := volume(x)
-	if perm := k.permutation(len(x)); len(perm) > 0 {
-		for i := int(perm[len(perm)-1]) + 1; i >= 1 && i < len(x); i++ {
-			rows /= math.Max(1, x[i])
-		}
-	}
-	return rows
+// doubles reports whether a Resize makes images twice as large, for which the runtime has a loop of its own: not for
+// other ways to find a pixel's source than the one of the oldest opsets.
+func (k *ortKernel) doubles() bool {
+	x, y := first(k.in, 0), first(k.out, 0)
+	oldest := k.Op == "Upsample" || k.Anchor != nil && k.Anchor.Opset < 11
+	return len(x) == 4 && len(y) == 4 && x[0] == y[0] && x[1] == y[1] && 2*x[2] == y[2] && 2*x[3] == y[3] &&
+		(oldest || k.attrs.strAttr("coordinate_transformation_mode", "") == "asymmetric" && k.attrs.strAttr("nearest_mode", "") == "floor")
 }
 
 // gatherRun is the number of elements that a Gather copies in one go: those of the axes behind its own.

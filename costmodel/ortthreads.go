@@ -132,8 +132,11 @@ func (k *ortKernel) divideStream(inputs, outputs float64) {
 			k.divide(pooled(inputs, 4, 24, t))
 		}
 	case k.Op == "Transpose":
-		if run, how := k.transposeRun(); run == 1 && (how == "_in" || how == "_out") {
+		switch k.moved().how {
+		case movedIn, movedOut:
 			k.divide(divided(n, t))
+		case movedStrided:
+			k.divide(pooled(n, 8, 1, t))
 		}
 	case k.Op == "Concat":
 		k.divide(pooled(n/math.Max(1, float64(len(k.in))), 8, 0, t))
