@@ -158,6 +158,23 @@ var blockClasses = []microClass{
 		k := d.pick(2, 4, 4, 6)
 		return convDraw{cin: d.channels(16, 384), cout: d.channels(16, 384), h: d.log(8, 100), kh: k, kw: k, s: d.pick(1, 2, 2), act: d.pick(0, 1)}
 	}),
+	{ // feature maps that no cache holds from one kernel to the next
+		name: "far", keys: []string{"c", "h", "w", "mode"}, count: 6,
+		draw: func(d *draw) []int64 {
+			return append(featureMap(d.size(4_000_000, 10_000_000), d.log(16, 256)), d.turn(0, 1))
+		},
+		fits: func(p micros) bool {
+			return p["c"] >= 1 && p["h"] >= 1 && p["w"] >= 1 && p["c"] <= 1<<10 && p["h"] <= 1<<12 && p["w"] <= 1<<12 && p["c"]*p["h"]*p["w"] <= 1<<24
+		},
+		build: func(m *micro, p micros) *onnx.Model {
+			x := m.input(1, p["c"], p["h"], p["w"])
+			y := m.unary("Relu", x)
+			if p["mode"] == 1 {
+				y = m.op("Add", x.dims, []arg{x, y})
+			}
+			return m.model(m.unary("LeakyRelu", y))
+		},
+	},
 	{ // blocks, by an axis that moves inwards and by several that move
 		name: "transposeblocks", keys: []string{"parts", "rows", "heads", "depth", "mode"}, count: 10,
 		draw: func(d *draw) []int64 {
