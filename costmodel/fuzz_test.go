@@ -66,8 +66,31 @@ func FuzzPredict(f *testing.F) {
 			if err == nil {
 				possible(t, p)
 			}
+			countable(t, r)
 		})
 	})
+}
+
+// countable fails where a count of the calibrated form of ort-cpu is none, for one thread and for several.
+func countable(t *testing.T, r *analyzer.Report) {
+	t.Helper()
+	p, err := costmodel.Lower(r, costmodel.ORTCPU)
+	if err != nil {
+		return
+	}
+	for _, threads := range []int{1, 3} {
+		kernels, err := costmodel.ORTTerms(p, r.Dims, costmodel.ORTCache{Near: 1 << 20, Far: 1 << 25, ColdFrom: 1 << 22, ColdTo: 1 << 24}, threads)
+		if err != nil {
+			continue
+		}
+		for i, terms := range kernels {
+			for _, x := range terms {
+				if !(x.Value >= 0) || math.IsInf(x.Value, 0) {
+					t.Fatalf("%d threads: kernel %d (%s): %s.%s is %g", threads, i, p.Kernels[i].FullOp(), x.Group, x.Name, x.Value)
+				}
+			}
+		}
+	}
 }
 
 // possible fails where a figure of p is one that no measurement could give.
