@@ -4,8 +4,11 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
@@ -65,5 +68,46 @@ func TestArenaMeetsBound(t *testing.T) {
 				t.Errorf("arena of %d bytes is %.2f %% above the bound of %d", a.Bytes, over(a.Bytes), a.Bound)
 			}
 		})
+	}
+}
+
+// TestSummaryOfMemory: the summary, which works out lifetimes once and plans beside it, says what Liveness and Arena say.
+// Bodies of control flow have tensors of their own.
+func TestSummaryOfMemory(t *testing.T) {
+	same := func(t *testing.T, name string, r *analyzer.Report) {
+		t.Helper()
+		l, err := r.Liveness(nil)
+		if err != nil {
+			return
+		}
+		a, err := r.Arena(nil, analyzer.ArenaOptions{})
+		s := r.Summary(name, true)
+		if s.Totals.PeakActivationBytes == nil || !s.Totals.PeakActivationBytes.Is(l.PeakBytes) {
+			t.Errorf("%s: peak %v, want %d", name, s.Totals.PeakActivationBytes, l.PeakBytes)
+		}
+		switch {
+		case err != nil && s.Arena != nil:
+			t.Errorf("%s: an arena beside the error %v", name, err)
+		case err == nil:
+			if d := cmp.Diff(a.Summary(true), s.Arena); d != "" {
+				t.Errorf("%s: arena (-want +got):\n%s", name, d)
+			}
+		}
+	}
+	everyModel(t, 2, same)
+	bodies := 0
+	files, err := filepath.Glob(shared(t, "onnx-node-tests", "*", "model.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		r := analyze(t, file, analyzer.Options{})
+		if slices.ContainsFunc(r.Nodes, func(n *analyzer.Node) bool { return len(n.Bodies) > 0 }) {
+			bodies++
+			same(t, file, r)
+		}
+	}
+	if bodies < 10 {
+		t.Errorf("%d models with control flow, want at least 10", bodies)
 	}
 }
