@@ -2,6 +2,7 @@ package costmodel
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 
@@ -99,11 +100,11 @@ type side struct {
 func Compare(ctx context.Context, before, after *analyzer.Report, d *specs.Device, o Options) (*Comparison, error) {
 	a, err := newSide(ctx, before, d, o)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the old model: %w", err)
 	}
 	b, err := newSide(ctx, after, d, o)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the new model: %w", err)
 	}
 	c := &Comparison{Schema: CompareSchema, Batch: b.samples}
 	if d != nil {
