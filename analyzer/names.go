@@ -1,6 +1,9 @@
 package analyzer
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"unsafe"
+)
 
 // slotTable numbers names in the order of their arrival. A large graph has millions of them, which no cache holds, and
 // looks each up once for every use: a map takes twice the memory, which is what its time goes to.
@@ -79,6 +82,19 @@ func zeros[T any](n int) []T {
 	clear(s)
 	return s
 }
+
+// fetched returns room for n values whose pages are there already: one value of each page is written. To write them all
+// would take as long again, and longer where a collection runs.
+func fetched[T any](n int) []T {
+	s := make([]T, n)
+	var zero T
+	for i := 0; i < n; i += max(1, pageSize/int(unsafe.Sizeof(zero))) {
+		s[i] = zero
+	}
+	return s[:0]
+}
+
+const pageSize = 4096 // bytes, or a multiple: then some pages are written several times
 
 func (t *slotTable) grow() {
 	t.at = zeros[slotPlace](2 * len(t.at))
