@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"maps"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -126,5 +127,17 @@ func TestMicroRefusesNames(t *testing.T) {
 		if _, err := b.Model(); err == nil {
 			t.Errorf("%v: got a model, want an error", b)
 		}
+	}
+}
+
+// TestMicroOfEarlierSamples: names of samples from before a class had a parameter still stand for a model.
+func TestMicroOfEarlierSamples(t *testing.T) {
+	m, err := Micro{"resizenearest", []Param{{"c", "12"}, {"h", "25"}, {"w", "25"}, {"mode", "2"}}}.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scales, err := m.Graph.Initializers[0].Float64s()
+	if want := []float64{1, 1, 2, 2}; err != nil || !slices.Equal(scales, want) {
+		t.Errorf("scales %v (%v), want %v", scales, err, want)
 	}
 }

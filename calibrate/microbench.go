@@ -13,9 +13,11 @@ import (
 // microClass is a family of microbenchmarks: how many a sweep has, how their parameters are drawn, and the model that
 // the parameters stand for.
 type microClass struct {
-	name  string
-	keys  []string // of the parameters, in the order of the name
-	count int      // points in a sweep of the usual length
+	name string
+	keys []string // of the parameters, in the order of the name
+	// before are the parameters that samples of earlier versions do not have, with the values that they stood for.
+	before micros
+	count  int // points in a sweep of the usual length
 	// draw proposes parameters, in the order of keys; the sweep draws again where fits says no.
 	draw func(d *draw) []int64
 	fits func(p micros) bool // nil for always
@@ -67,7 +69,11 @@ func (b Micro) Model() (m *onnx.Model, err error) {
 		p[kv.Key] = v
 	}
 	for _, k := range c.keys {
-		if _, ok := p[k]; !ok {
+		if _, ok := p[k]; ok {
+			continue
+		}
+		v, ok := c.before[k]
+		if p[k] = v; !ok {
 			return nil, fmt.Errorf("class %s: parameter %s is missing", b.Class, k)
 		}
 	}

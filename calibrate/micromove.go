@@ -195,7 +195,7 @@ var moveClasses = []microClass{
 // resizeClass makes the resolution two, four and eight times as high.
 func resizeClass(name, mode string, count int) microClass {
 	return microClass{
-		name: name, keys: []string{"c", "h", "w", "by"}, count: count,
+		name: name, keys: []string{"c", "h", "w", "by"}, count: count, before: micros{"by": 2},
 		draw: func(d *draw) []int64 {
 			by := d.turn(2, 4, 2, 8)
 			return append(featureMap(max(1, d.size(3000, 3_000_000)/(by*by)), d.log(4, 512)), by)
