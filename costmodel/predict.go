@@ -135,6 +135,7 @@ func Compile(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options
 	p.Plan = plan
 	p.leading(r)
 	p.weightBytes, p.actScale = weightBytes(r, p.Precision), elementSize{p.Precision.Bits()}.scale(floatType(r))
+	p.forms, p.names = slices.Grow(p.forms, len(plan.Kernels)), slices.Grow(p.names, len(plan.Kernels))
 	for _, k := range plan.Kernels {
 		p.forms = append(p.forms, newLoadForm(k, p.Precision))
 		p.names = append(p.names, namesOf(k))
