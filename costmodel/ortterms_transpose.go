@@ -18,6 +18,8 @@ type movement struct {
 	how  string
 	run  float64 // elements that stay together
 	rows float64 // of all matrices, where matrices are transposed
+	// matrices is their number: the threads are called together for each.
+	matrices float64
 }
 
 // movementOf finds it for a tensor with extents x.
@@ -25,17 +27,17 @@ func movementOf(x []float64, perm []int64) movement {
 	var order []int64
 	for _, p := range perm {
 		if p < 0 || p >= int64(len(x)) {
-			return movement{movedMixed, 1, 1}
+			return movement{how: movedMixed, run: 1}
 		}
 		if x[p] > 1 {
 			order = append(order, p)
 		}
 	}
 	if slices.IsSorted(order) {
-		return movement{movedBlocks, max(1, volume(x)), 1}
+		return movement{how: movedBlocks, run: max(1, volume(x))}
 	}
 	if from, to, ok := movedAxis(perm); ok {
-		m := movement{run: volume(x[max(from, to)+1:]), rows: 1}
+		m := movement{run: volume(x[max(from, to)+1:])}
 		if m.run == 2 { // two floats are moved as one number
 			m.run = 1
 		}
@@ -45,9 +47,9 @@ func movementOf(x []float64, perm []int64) movement {
 		case m.run > 1:
 			m.how = movedStrided
 		case inward: // of each matrix, a row is an element of the axis
-			m.how, m.rows = movedIn, volume(x[:from+1])
+			m.how, m.rows, m.matrices = movedIn, volume(x[:from+1]), volume(x[:from])
 		default:
-			m.how, m.rows = movedOut, volume(x[:from])
+			m.how, m.rows, m.matrices = movedOut, volume(x[:from]), volume(x[:to])
 		}
 		return m
 	}
@@ -56,9 +58,9 @@ func movementOf(x []float64, perm []int64) movement {
 		last--
 	}
 	if run := volume(x[last:]); run > 1 {
-		return movement{movedCounted, run, 1}
+		return movement{how: movedCounted, run: run}
 	}
-	return movement{movedMixed, 1, 1}
+	return movement{how: movedMixed, run: 1}
 }
 
 // movedAxis finds the one axis that a permutation moves while the others keep their order. Two neighbours that change

@@ -61,19 +61,19 @@ func TestMovements(t *testing.T) {
 		perm []int64
 		want movement
 	}{
-		{[]float64{2, 3, 4}, []int64{0, 1, 2}, movement{movedBlocks, 24, 1}},
-		{[]float64{1, 3, 1, 4}, []int64{2, 1, 0, 3}, movement{movedBlocks, 12, 1}},
-		{[]float64{1, 64, 56, 56}, []int64{0, 2, 3, 1}, movement{movedIn, 1, 64}},
-		{[]float64{64, 1, 56, 56}, []int64{1, 2, 3, 0}, movement{movedIn, 1, 64}},
-		{[]float64{8, 56, 56, 64}, []int64{0, 3, 1, 2}, movement{movedOut, 1, 25088}},
-		{[]float64{256, 3136}, []int64{1, 0}, movement{movedOut, 1, 256}},
-		{[]float64{1, 196, 12, 64}, []int64{0, 2, 1, 3}, movement{movedStrided, 64, 1}},
-		{[]float64{1, 4, 390, 2}, []int64{0, 2, 1, 3}, movement{movedOut, 1, 4}},
-		{[]float64{3, 64, 64, 25}, []int64{1, 2, 0, 3}, movement{movedBlocks, 25, 1}},
-		{[]float64{1, 196, 3, 12, 64}, []int64{2, 0, 3, 1, 4}, movement{movedCounted, 64, 1}},
-		{[]float64{32, 8, 64, 49}, []int64{2, 3, 0, 1}, movement{movedMixed, 1, 1}},
-		{[]float64{1, 3, 64, 64, 25, 1}, []int64{2, 3, 1, 4, 0, 5}, movement{movedMixed, 1, 1}}, // 26 times as long as without the two axes of 1
-		{[]float64{196, 1, 12, 64}, []int64{2, 0, 3, 1}, movement{movedMixed, 1, 1}},
+		{[]float64{2, 3, 4}, []int64{0, 1, 2}, movement{how: movedBlocks, run: 24}},
+		{[]float64{1, 3, 1, 4}, []int64{2, 1, 0, 3}, movement{how: movedBlocks, run: 12}},
+		{[]float64{1, 64, 56, 56}, []int64{0, 2, 3, 1}, movement{how: movedIn, run: 1, rows: 64, matrices: 1}},
+		{[]float64{64, 1, 56, 56}, []int64{1, 2, 3, 0}, movement{how: movedIn, run: 1, rows: 64, matrices: 1}},
+		{[]float64{8, 56, 56, 64}, []int64{0, 3, 1, 2}, movement{how: movedOut, run: 1, rows: 25088, matrices: 8}},
+		{[]float64{256, 3136}, []int64{1, 0}, movement{how: movedOut, run: 1, rows: 256, matrices: 1}},
+		{[]float64{1, 196, 12, 64}, []int64{0, 2, 1, 3}, movement{how: movedStrided, run: 64}},
+		{[]float64{1, 4, 390, 2}, []int64{0, 2, 1, 3}, movement{how: movedOut, run: 1, rows: 4, matrices: 1}},
+		{[]float64{3, 64, 64, 25}, []int64{1, 2, 0, 3}, movement{how: movedBlocks, run: 25}},
+		{[]float64{1, 196, 3, 12, 64}, []int64{2, 0, 3, 1, 4}, movement{how: movedCounted, run: 64}},
+		{[]float64{32, 8, 64, 49}, []int64{2, 3, 0, 1}, movement{how: movedMixed, run: 1}},
+		{[]float64{1, 3, 64, 64, 25, 1}, []int64{2, 3, 1, 4, 0, 5}, movement{how: movedMixed, run: 1}}, // 26 times as long as without the two axes of 1
+		{[]float64{196, 1, 12, 64}, []int64{2, 0, 3, 1}, movement{how: movedMixed, run: 1}},
 	} {
 		if got := movementOf(c.x, c.perm); got != c.want {
 			t.Errorf("%v by %v: %+v, want %+v", c.x, c.perm, got, c.want)

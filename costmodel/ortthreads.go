@@ -132,9 +132,10 @@ func (k *ortKernel) divideStream(inputs, outputs float64) {
 			k.divide(pooled(inputs, 4, 24, t))
 		}
 	case k.Op == "Transpose":
-		switch k.moved().how {
+		switch m := k.moved(); m.how {
 		case movedIn, movedOut:
 			k.divide(divided(n, t))
+			k.forks = m.matrices
 		case movedStrided:
 			k.divide(pooled(n, 8, 1, t))
 		}
