@@ -16,7 +16,7 @@ func (e *engine) inferNodes(g *onnx.Graph, protos []*onnx.Node, s *scope) ([]*No
 	var values []op.Value
 	var beside sync.WaitGroup
 	if len(protos) >= manyReadings { // fresh memory comes page by page, which takes as long as finding the order
-		beside.Go(func() { slab, values = fetched[Node](len(protos)), fetched[op.Value](len(protos)) })
+		beside.Go(func() { slab, values = zeros[Node](len(protos))[:0], zeros[op.Value](len(protos))[:0] })
 	}
 	order, slots, err := e.order(g, protos, s)
 	if beside.Wait(); err != nil {

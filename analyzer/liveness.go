@@ -41,7 +41,7 @@ func (r *Report) Liveness(env dim.Env) (*Liveness, error) {
 
 // livenessAndArena is Liveness and Arena with the lifetimes of the tensors worked out once. The arena is nil where the
 // bodies of a node keep it from being planned; err is that of Liveness.
-func (r *Report) livenessAndArena(opt ArenaOptions) (live *Liveness, arena *Arena, err error) {
+func (r *Report) livenessAndArena() (live *Liveness, arena *Arena, err error) {
 	l := &liveness{env: r.Dims, places: zeros[place](r.values)}
 	vals, err := l.lifetimes(r.Nodes, r.Inputs, r.Outputs)
 	if err != nil {
@@ -54,7 +54,7 @@ func (r *Report) livenessAndArena(opt ArenaOptions) (live *Liveness, arena *Aren
 	var planned sync.WaitGroup
 	planned.Go(func() {
 		if bufs, err := beside.group(vals, r.Nodes); err == nil {
-			arena = planBuffers(bufs, len(r.Nodes), opt)
+			arena = planBuffers(bufs, len(r.Nodes), ArenaOptions{})
 			arena.Partial = beside.partial
 		}
 	})

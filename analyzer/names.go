@@ -75,23 +75,16 @@ func (t *slotTable) place(name string, hash uint64) *slotPlace {
 	}
 }
 
-// zeros returns n zeros for a table that is read before it is written. Were they not written first, each page would take
-// two faults, the second of which stops all processors.
+// zeros returns n zeros whose pages are there already: one value of each page is written. A table that is read before it is
+// written would take two faults a page otherwise, the second of which stops all processors. To write all values would take
+// as long again, and longer where a collection runs.
 func zeros[T any](n int) []T {
-	s := make([]T, n)
-	clear(s)
-	return s
-}
-
-// fetched returns room for n values whose pages are there already: one value of each page is written. To write them all
-// would take as long again, and longer where a collection runs.
-func fetched[T any](n int) []T {
 	s := make([]T, n)
 	var zero T
 	for i := 0; i < n; i += max(1, pageSize/int(unsafe.Sizeof(zero))) {
 		s[i] = zero
 	}
-	return s[:0]
+	return s
 }
 
 const pageSize = 4096 // bytes, or a multiple: then some pages are written several times

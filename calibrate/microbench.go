@@ -28,6 +28,11 @@ type microClass struct {
 // micros are the parameters of one microbenchmark.
 type micros map[string]int64
 
+// within reports whether the parameters of these names are from 1 to hi.
+func (p micros) within(hi int64, keys ...string) bool {
+	return !slices.ContainsFunc(keys, func(k string) bool { return p[k] < 1 || p[k] > hi })
+}
+
 // A Micro is one microbenchmark of a sweep.
 type Micro struct {
 	Class  string

@@ -164,7 +164,7 @@ var blockClasses = []microClass{
 			return append(featureMap(d.size(4_000_000, 10_000_000), d.log(16, 256)), d.turn(0, 1))
 		},
 		fits: func(p micros) bool {
-			return p["c"] >= 1 && p["h"] >= 1 && p["w"] >= 1 && p["c"] <= 1<<10 && p["h"] <= 1<<12 && p["w"] <= 1<<12 && p["c"]*p["h"]*p["w"] <= 1<<24
+			return p.within(1<<10, "c") && p.within(1<<12, "h", "w") && p["c"]*p["h"]*p["w"] <= 1<<24
 		},
 		build: func(m *micro, p micros) *onnx.Model {
 			x := m.input(1, p["c"], p["h"], p["w"])
@@ -181,14 +181,8 @@ var blockClasses = []microClass{
 			return []int64{d.log(2, 8), d.log(8, 400), d.log(2, 32), d.log(2, 100), d.turn(0, 1)}
 		},
 		fits: func(p micros) bool {
-			n := int64(1)
-			for _, k := range []string{"parts", "rows", "heads", "depth"} {
-				if p[k] < 1 || p[k] > 1<<12 {
-					return false
-				}
-				n *= p[k]
-			}
-			return n >= 1000 && n <= 1<<21
+			n := p["parts"] * p["rows"] * p["heads"] * p["depth"] // at most 2^48 where they are within
+			return p.within(1<<12, "parts", "rows", "heads", "depth") && n >= 1000 && n <= 1<<21
 		},
 		build: func(m *micro, p micros) *onnx.Model {
 			if p["mode"] == 0 {
@@ -202,10 +196,8 @@ var blockClasses = []microClass{
 // layers wants extents and channels within reason and between lo and hi multiply-accumulates in all, of depth layers with
 // perOutput of them for each of cout·h·w outputs.
 func layers(p micros, perOutput, lo, hi int64) bool {
-	for _, k := range []string{"cin", "cout", "h", "w", "k", "depth"} {
-		if p[k] < 1 || p[k] > 1<<12 {
-			return false
-		}
+	if !p.within(1<<12, "cin", "cout", "h", "w", "k", "depth") {
+		return false
 	}
 	if p["k"] > 16 || p["depth"] > 8 || p["h"]*p["w"] > 1<<18 || perOutput > 1<<20 {
 		return false

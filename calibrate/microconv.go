@@ -46,10 +46,8 @@ func convClass(name string, count int, lo, hi int64, propose func(*draw) convDra
 
 // convFits wants a convolution that exists and that computes between lo and hi multiply-accumulates in all.
 func convFits(p micros, lo, hi int64) bool {
-	for _, k := range []string{"n", "cin", "cout", "h", "w", "kh", "kw", "s", "dil", "g", "depth"} {
-		if p[k] < 1 || p[k] > 1<<13 {
-			return false
-		}
+	if !p.within(1<<13, "n", "cin", "cout", "h", "w", "kh", "kw", "s", "dil", "g", "depth") {
+		return false
 	}
 	if p["g"] > p["cin"] || p["cin"]%p["g"] != 0 || p["cout"]%p["g"] != 0 {
 		return false
@@ -208,10 +206,8 @@ var conv1D = microClass{
 		return []int64{1, cin, cout, d.log(32, 4000), d.pick(1, 3, 3, 5, 7, 9), d.pick(1, 1, 2), d.pick(1, 1, 1, 2, 4), g, d.pick(0, 1)}
 	},
 	fits: func(p micros) bool {
-		for _, k := range []string{"n", "cin", "cout", "l", "k", "s", "dil", "g"} {
-			if p[k] < 1 || p[k] > 1<<14 {
-				return false
-			}
+		if !p.within(1<<14, "n", "cin", "cout", "l", "k", "s", "dil", "g") {
+			return false
 		}
 		if p["cin"]%p["g"] != 0 || p["cout"]%p["g"] != 0 || convOut(p["l"], p["k"], p["s"], p["dil"]) < 1 || p["k"] > 64 {
 			return false
@@ -244,10 +240,8 @@ var convTranspose = microClass{
 		return []int64{1, d.log(8, 512), d.log(3, 384), h, h, s + d.pick(0, 1, 2, 2), s, d.pick(0, 1)}
 	},
 	fits: func(p micros) bool {
-		for _, k := range []string{"n", "cin", "cout", "h", "w", "k", "s"} {
-			if p[k] < 1 || p[k] > 1<<12 {
-				return false
-			}
+		if !p.within(1<<12, "n", "cin", "cout", "h", "w", "k", "s") {
+			return false
 		}
 		macs := p["n"] * p["cin"] * p["cout"]
 		if p["k"] > 16 || p["k"] < p["s"] || macs > 1<<28 || p["h"]*p["w"] > 1<<18 {

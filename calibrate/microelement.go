@@ -25,10 +25,8 @@ func featureMap(e, c int64) []int64 {
 }
 
 func elementFits(p micros) bool {
-	for _, k := range []string{"c", "h", "w"} {
-		if p[k] < 1 || p[k] > 1<<21 {
-			return false
-		}
+	if !p.within(1<<21, "c", "h", "w") {
+		return false
 	}
 	return p["c"]*p["h"] <= 1<<22 && p["c"]*p["h"]*p["w"] <= 1<<22
 }

@@ -133,10 +133,8 @@ func recurrent(name, op string, gates int64) microClass {
 			return []int64{d.log(4, 120), d.pick(1, 1, 1, 2, 4, 8), d.log(16, 700), d.log(24, 700), d.pick(1, 1, 2)}
 		},
 		fits: func(p micros) bool {
-			for _, k := range []string{"t", "n", "i", "h", "dirs"} {
-				if p[k] < 1 || p[k] > 1<<12 {
-					return false
-				}
+			if !p.within(1<<12, "t", "n", "i", "h", "dirs") {
+				return false
 			}
 			macs := p["t"] * p["n"] * gates * p["h"] * (p["i"] + p["h"])
 			return p["dirs"] <= 2 && macs >= 2e5 && macs*p["dirs"] <= 8e7

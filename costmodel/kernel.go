@@ -76,10 +76,9 @@ type Kernel struct {
 	// Partial says that the work or the traffic could not be counted in full.
 	Partial bool
 
-	steers []*op.Value // inputs that only steer it: no traffic
-	attrs  attributes  // of the node of the optimised graph, where the runtime rewrites one
-	data   *op.Value   // the first operand there
-	matrix *op.Value   // the constant that is the right operand of a product there; nil without one
+	steers []*op.Value  // inputs that only steer it: no traffic
+	attrs  attributes   // of the node of the optimised graph, where the runtime rewrites one
+	args   [2]*op.Value // its first operands there, constants included; nil for those that it does not have
 }
 
 // FullOp returns the operator of a kernel with its domain, such as "com.microsoft.nchwc.Conv".

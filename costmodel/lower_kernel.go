@@ -68,11 +68,10 @@ func (n *gnode) kernelIn(k *Kernel, times dim.Dim, depth int, slab *[]*op.Value)
 		}
 	}
 	k.attrs = n.attributes
-	if t := n.arg(0); t != nil {
-		k.data = t.val
-	}
-	if t := n.arg(1); t != nil && t.isConst() {
-		k.matrix = t.val
+	for i := range k.args {
+		if t := n.arg(i); t != nil {
+			k.args[i] = t.val
+		}
 	}
 }
 

@@ -153,8 +153,8 @@ func ortPacked(k *Kernel, env dim.Env) (bytes int64, ok bool, err error) {
 	default:
 		return 0, false, nil
 	}
-	b := k.matrix
-	if b == nil || b != k.Weights[0] || b.DType != onnx.Float32 || len(b.Shape) != 2 {
+	b := k.args[1]
+	if len(k.Weights) == 0 || b != k.Weights[0] || b.DType != onnx.Float32 || len(b.Shape) != 2 {
 		return 0, false, nil
 	}
 	rows, err := b.Shape[0].Eval(env)

@@ -335,6 +335,17 @@ func (k *ortKernel) convTranspose() {
 // learnedBranches is the number of outcomes of one branch that a processor's predictor keeps from one inference to the next.
 const learnedBranches = 1 << 15
 
+// extents are those of one of the kernel's inputs or weights, nil for another value.
+func (k *ortKernel) extents(v *op.Value) []float64 {
+	if i := slices.Index(k.Inputs, v); i >= 0 {
+		return k.in[i]
+	}
+	if i := slices.Index(k.Weights, v); i >= 0 {
+		return k.w[i]
+	}
+	return nil
+}
+
 // powers reports whether a Pow has the exponent 2 or 3, which the runtime multiplies out.
 func (k *ortKernel) powers() bool {
 	if k.Op != "Pow" || k.Anchor == nil || len(k.Anchor.Inputs) < 2 || k.Anchor.Inputs[1] == nil {

@@ -16,18 +16,7 @@ func (k *ortKernel) einsum() {
 		k.add("elements", volume(s))
 	}
 	k.call()
-	if k.Anchor == nil || len(k.Anchor.Inputs) != 2 {
-		return
-	}
-	var operands [2][]float64
-	for i, v := range k.Anchor.Inputs {
-		if at := slices.Index(k.Inputs, v); at >= 0 {
-			operands[i] = k.in[at]
-		} else if at := slices.Index(k.Weights, v); at >= 0 {
-			operands[i] = k.w[at]
-		}
-	}
-	k.einsumMoves(operands, strings.ReplaceAll(k.attrs.strAttr("equation", ""), " ", ""))
+	k.einsumMoves([2][]float64{k.extents(k.args[0]), k.extents(k.args[1])}, strings.ReplaceAll(k.attrs.strAttr("equation", ""), " ", ""))
 }
 
 // einsumMoves adds the transpositions around the product of two operands, as the runtime finds them: each operand gets its

@@ -141,12 +141,7 @@ func (k *ortKernel) doubles() bool {
 
 // gatherRun is the number of elements that a Gather copies in one go: those of the axes behind its own.
 func (k *ortKernel) gatherRun() float64 {
-	var data []float64
-	if i := slices.Index(k.Inputs, k.data); i >= 0 {
-		data = k.in[i]
-	} else if i := slices.Index(k.Weights, k.data); i >= 0 {
-		data = k.w[i]
-	}
+	data := k.extents(k.args[0])
 	axis := k.axis(0, len(data))
 	if axis < 0 || axis >= int64(len(data)) {
 		return 1

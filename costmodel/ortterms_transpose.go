@@ -112,10 +112,7 @@ func (k *ortKernel) transpose(elements float64) {
 	if m.how == movedIn && k.share < 1 { // threads take the rows of a matrix one by one
 		k.add("rows", m.rows*k.threads)
 	}
-	if m.run > 1 {
-		k.add("runs", elements/m.run)
-	}
-	k.add("elements", elements)
+	k.moves(m, elements*k.share)
 }
 
 // transposed adds a transposition that is part of another operator and runs on the calling thread.
@@ -124,9 +121,17 @@ func (k *ortKernel) transposed(x []float64, perm []int64) {
 	if m.run >= n { // the order stays: another shape for the same memory
 		return
 	}
+	k.moves(m, n)
+}
+
+// moves adds what it takes one thread to move so many elements.
+func (k *ortKernel) moves(m movement, elements float64) {
+	if elements <= 0 {
+		return
+	}
 	group := "Transpose" + m.how
 	if m.run > 1 {
-		k.list = append(k.list, Term{group, "runs", n / m.run})
+		k.list = append(k.list, Term{group, "runs", elements / m.run})
 	}
-	k.list = append(k.list, Term{group, "elements", n})
+	k.list = append(k.list, Term{group, "elements", elements})
 }

@@ -147,7 +147,7 @@ func runCompare(ctx context.Context, s streams, o compareOptions, before, after 
 	}
 	c, err := costmodel.Compare(ctx, a, b, d, opt)
 	if err != nil {
-		return fault(b, err, true)
+		return smaller(err)
 	}
 	c.Old, c.New = before, after
 	outcomes, err := judgeGates(c, gates)

@@ -158,9 +158,14 @@ func fault(r *analyzer.Report, err error, bound bool) error {
 		if !bound {
 			return &codedError{exitInput, err}
 		}
-		if errors.Is(err, dim.ErrOverflow) {
-			return fmt.Errorf("%w; want smaller dimensions", err)
-		}
+	}
+	return smaller(err)
+}
+
+// smaller says what would help where a figure does not fit.
+func smaller(err error) error {
+	if errors.Is(err, dim.ErrOverflow) {
+		return fmt.Errorf("%w; want smaller dimensions", err)
 	}
 	return err
 }
