@@ -19,6 +19,9 @@ type Options struct {
 	Shapes map[string]op.Shape
 	// Inputs are known values of graph inputs by name; see ReadInputs.
 	Inputs map[string]*op.Value
+	// ChannelBlock is how many channels the blocked layout of com.microsoft.nchwc keeps together: 16 or 8. 0 takes it from
+	// the weights of the graph's own blocked convolutions.
+	ChannelBlock int64
 	// KeepFree leaves the leading dimension free too.
 	KeepFree bool
 
@@ -30,6 +33,11 @@ type Options struct {
 //
 // Analyze keeps no state and may run concurrently, also on the same model.
 func Analyze(ctx context.Context, m *onnx.Model, opt Options) (*Report, error) {
+	switch opt.ChannelBlock {
+	case 0, 8, 16:
+	default:
+		return nil, &OptionError{Msg: fmt.Sprintf("channel block %d: want 16, 8 or 0", opt.ChannelBlock)}
+	}
 	zero := dim.Env{} // a symbol stands for a positive integer, so a 0 has to be there from the start
 	for name, v := range opt.Dims {
 		if v < 0 {
@@ -74,7 +82,7 @@ func (e *OptionError) Error() string { return e.Msg }
 func (e *OptionError) Unwrap() error { return e.Err }
 
 func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.Env) (*Report, error) {
-	e := &engine{ctx: ctx, model: m, binding: binding, names: map[string]int{}}
+	e := &engine{ctx: ctx, model: m, binding: binding, block: opt.ChannelBlock, names: map[string]int{}}
 	if m.Graph == nil {
 		return nil, &GraphError{Model: m.Path, Msg: "the model has no graph"}
 	}

@@ -26,6 +26,7 @@ type engine struct {
 	model   *onnx.Model
 	funcs   map[funcKey]*onnx.Function
 	binding dim.Env // symbols that are replaced before inference
+	block   int64   // see ChannelBlock; 0 until it is asked for
 
 	values    []op.Value     // current slab
 	shapes    [256]*op.Value // see sealShape

@@ -29,6 +29,9 @@ import (
 // wordList is implemented by string types that have a fixed vocabulary.
 type wordList interface{ allowed() []string }
 
+// manyWords is the length from which a vocabulary is not listed in an error.
+const manyWords = 16
+
 // maxValues bounds how many values a document decodes to, aliases expanded.
 const maxValues = 1 << 20
 
@@ -303,6 +306,8 @@ func (d *decoder) text(n *node, v reflect.Value, path string) {
 		d.add(n.pos, path, "want a text, have %s; write it in quotes", n.describe())
 	case n.kind != kindText:
 		d.add(n.pos, path, "want a text, have %s", n.describe())
+	case isWord && len(w.allowed()) > manyWords && !slices.Contains(w.allowed(), n.text):
+		d.add(n.pos, path, "unknown word %s%s", n.describe(), Suggest(n.text, w.allowed()))
 	case isWord && !slices.Contains(w.allowed(), n.text):
 		d.add(n.pos, path, "want %s, have %s", oneOf(w.allowed()), n.describe())
 	default:

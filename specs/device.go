@@ -25,6 +25,10 @@ type Device struct {
 	Source  string            `spec:"source"`
 	Sources map[string]Source `spec:"sources,flow"`
 
+	// Processor is what kernels of CPU runtimes choose by; nil for other devices
+	// and where the file does not say.
+	Processor *Processor `spec:"cpu"`
+
 	Compute Compute `spec:"compute,required"`
 	// Peak holds the dense rates of contractions, with the accumulate type that
 	// frameworks use unasked: FP32 for floating point, INT32 for integers.

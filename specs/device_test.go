@@ -29,7 +29,7 @@ func TestDeviceNames(t *testing.T) {
 	names := DeviceNames()
 	for _, want := range []string{
 		"jetson-tx1", "jetson-orin-nano", "jetson-agx-orin", "t4", "l4", "v100", "a100-sxm", "h100-sxm", "h200",
-		"rtx-3090", "rtx-4090", "rtx-5090", "cpu-generic", "cpu-avx512",
+		"rtx-3090", "rtx-4090", "rtx-5090", "cpu-generic", "cpu-avx512", "cpu-arm64", "graviton3", "apple-m2",
 	} {
 		if !slices.Contains(names, want) {
 			t.Errorf("no device %s", want)
@@ -55,6 +55,12 @@ func TestBuiltinDevices(t *testing.T) {
 				}
 			}
 			used := map[string]bool{d.Source: true}
+			if d.Processor != nil {
+				used[d.Processor.Source] = true
+			}
+			if (d.Processor != nil) != (d.Class == CPU) {
+				t.Errorf("class %s, section cpu %t", d.Class, d.Processor != nil)
+			}
 			d.eachFigure(func(path string, f Figure) {
 				used[f.Source] = true
 				if d.Citation(f) == "" {
@@ -120,6 +126,9 @@ func TestPeaksFollowFromUnitsAndClocks(t *testing.T) {
 		"jetson-orin-nano": {TF32: 1024, FP16: 2048, INT8: 4096},
 		"jetson-tx1":       {FP16: 512},
 		"cpu-avx512":       {INT8: 256},
+		"cpu-arm64":        {FP16: 32, INT8: 64},
+		"graviton3":        {FP16: 64, BF16: 128, INT8: 256},
+		"apple-m2":         {FP16: 64, INT8: 128},
 	}
 	for _, name := range DeviceNames() {
 		d := builtin(t, name)

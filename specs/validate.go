@@ -44,6 +44,7 @@ func (d *Device) validate(r *report) {
 	d.checkPeaks(r)
 	d.checkCaches(r)
 	d.checkOrder(r)
+	d.checkProcessor(r)
 	switch {
 	case d.Kind == Calibrated && len(d.Fits) == 0:
 		r.at("kind", "calibrated, but there are no fits")
@@ -124,6 +125,9 @@ func (d *Device) eachFigure(visit func(path string, f Figure)) {
 	optional("overhead.dispatch_s", o.DispatchS)
 	optional("power.idle_w", d.Power.IdleW)
 	optional("power.limit_w", d.Power.LimitW)
+	if d.Processor != nil {
+		optional("cpu.channel_block", d.Processor.ChannelBlock)
+	}
 }
 
 func (d *Device) eachPeak(visit func(path string, t DType, rate Rate)) {

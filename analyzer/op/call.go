@@ -12,6 +12,8 @@ type Engine interface {
 	// Fresh returns a new symbol for an extent that depends on data. The hint names it; upper is a bound that is
 	// recorded with the symbol, the zero Dim where there is none.
 	Fresh(hint string, upper dim.Dim) dim.Dim
+	// ChannelBlock is how many channels the blocked layout of com.microsoft.nchwc keeps together.
+	ChannelBlock() int64
 	// Diagnose records a finding about the node at hand.
 	Diagnose(code, message string)
 	// Infer analyses a subgraph with the given inputs and the values of the enclosing scope.

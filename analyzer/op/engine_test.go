@@ -43,6 +43,8 @@ func (e *testEngine) Run(_ *Body, times dim.Dim) { e.ran = append(e.ran, times) 
 
 func (e *testEngine) Alternative(*Body) { e.alterns++ }
 
+func (e *testEngine) ChannelBlock() int64 { return 16 }
+
 // tensorOf is a tensor input; extents are integers or names of symbols.
 func tensorOf(dt onnx.DType, extents ...any) *Value {
 	v := &Value{}

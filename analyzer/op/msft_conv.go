@@ -9,9 +9,6 @@ import (
 
 const nchwcDomain = "com.microsoft.nchwc"
 
-// nchwcBlock is the channel block of the layout on machines with AVX-512 (8 on other x86-64 machines).
-const nchwcBlock = 16
-
 var (
 	lastConv  = convolution{x: 0, w: 1, bias: 2, channelsLast: true}
 	nchwcConv = convolution{x: 0, w: 1, bias: 2, padded: true}
@@ -139,7 +136,7 @@ func reorderInputShape(c *Call) error {
 	var s Shape
 	if known {
 		layout := layoutOf(c, plainConv)
-		block := dim.Const(nchwcBlock)
+		block := dim.Const(c.Engine.ChannelBlock())
 		ch := x[layout.channelAxis(len(x))].CeilDiv(block).Mul(block)
 		s = plainConv.join(x[0], ch, layout.spatial(x))
 	}
@@ -226,7 +223,7 @@ var msConvRules = []Rule{
 	nchwc(Rule{Op: "AveragePool", Shape: poolShape, Work: windowWork(1, 0), Class: Pooling, Doc: docAvgPool}),
 	nchwc(Rule{Op: "GlobalMaxPool", Shape: globalPoolShape, Work: perInput(0, 1, 0), Class: Pooling, Doc: "1 per input element"}),
 	nchwc(Rule{Op: "GlobalAveragePool", Shape: globalPoolShape, Work: perInput(0, 1, 0), Class: Pooling, Doc: "1 per input element"}),
-	nchwc(Rule{Op: "ReorderInput", Shape: reorderInputShape, Work: noWork, Class: Movement, Doc: "to blocks of 16 channels, as on AVX-512"}),
+	nchwc(Rule{Op: "ReorderInput", Shape: reorderInputShape, Work: noWork, Class: Movement, Doc: "to whole blocks of channels"}),
 	nchwc(Rule{Op: "ReorderOutput", Shape: reorderOutputShape, Work: noWork, Class: Movement, Doc: "from blocked channels"}),
 	nchwc(Rule{Op: "Upsample", Shape: nchwcUpsampleShape, Work: nchwcUpsampleWork, Class: Movement, Doc: "nearest: nothing; linear: 7 per output element"}),
 }
