@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/onnxcost/onnxcost/specs"
 )
 
 // machine is what a run found itself on. Fields that the system does not tell are zero.
@@ -86,9 +88,6 @@ func machineFrom(fsys fileReader, cores int) machine {
 	return m
 }
 
-// featuresOfInterest are the instruction sets by which the runtime's kernels differ.
-var featuresOfInterest = []string{"avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "asimddp", "i8mm", "sve"}
-
 func (m *machine) readCPUInfo(text []byte) {
 	sc := bufio.NewScanner(bytes.NewReader(text))
 	sc.Buffer(nil, 1<<20)
@@ -110,9 +109,9 @@ func (m *machine) readCPUInfo(text []byte) {
 				continue
 			}
 			have := strings.Fields(value)
-			for _, f := range featuresOfInterest {
-				if slices.Contains(have, f) {
-					m.Features = append(m.Features, f)
+			for _, f := range specs.Features() {
+				if slices.Contains(have, string(f)) {
+					m.Features = append(m.Features, string(f))
 				}
 			}
 		}
@@ -169,7 +168,7 @@ func (m *machine) config() []Param {
 	add("cpu", m.CPU)
 	add("vendor", m.Vendor)
 	add("cores", strconv.Itoa(m.Cores))
-	add("cpu-features", strings.Join(m.Features, " "))
+	add(configFeatures, strings.Join(m.Features, " "))
 	if m.MemoryB > 0 {
 		add("memory-bytes", strconv.FormatInt(m.MemoryB, 10))
 	}

@@ -112,7 +112,7 @@ func invented(t *testing.T, coefficient func(group, name string) float64, noise 
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := costmodel.Lower(report, costmodel.ORTCPU)
+		plan, err := costmodel.Lower(report, costmodel.ORTCPU, avx512)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,7 +193,7 @@ func TestFitRecoversAMachine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		terms, err := costmodel.ORTTerms(mustLower(t, r), r.Dims, cacheSizes(s), 1)
+		terms, err := costmodel.ORTTerms(mustLower(t, r, avx512), r.Dims, cacheSizes(s), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,18 +212,22 @@ func TestFitRecoversAMachine(t *testing.T) {
 	}
 }
 
-func planOf(t *testing.T, m *onnx.Model) *costmodel.Plan {
+// planOf is the plan of a model on a processor.
+func planOf(t *testing.T, m *onnx.Model, cpu *specs.Processor) *costmodel.Plan {
 	t.Helper()
 	r, err := analyzer.Analyze(context.Background(), m, analyzer.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return mustLower(t, r)
+	return mustLower(t, r, cpu)
 }
 
-func mustLower(t *testing.T, r *analyzer.Report) *costmodel.Plan {
+// avx512 is the processor of the recording.
+var avx512 = &specs.Processor{Features: []specs.Feature{specs.AVX, specs.AVX2, specs.FMA, specs.AVX512F}}
+
+func mustLower(t *testing.T, r *analyzer.Report, cpu *specs.Processor) *costmodel.Plan {
 	t.Helper()
-	p, err := costmodel.Lower(r, costmodel.ORTCPU)
+	p, err := costmodel.Lower(r, costmodel.ORTCPU, cpu)
 	if err != nil {
 		t.Fatal(err)
 	}

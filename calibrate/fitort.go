@@ -78,7 +78,7 @@ type ortDesign struct {
 }
 
 // lowerPoints rebuilds the model behind every point and lowers it as the runtime does.
-func lowerPoints(ctx context.Context, points []ortPoint) (*ortDesign, error) {
+func lowerPoints(ctx context.Context, points []ortPoint, cpu *specs.Processor) (*ortDesign, error) {
 	d := &ortDesign{points: points}
 	for _, p := range points {
 		m, err := p.Micro.Model()
@@ -89,7 +89,7 @@ func lowerPoints(ctx context.Context, points []ortPoint) (*ortDesign, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.Micro.name(), err)
 		}
-		plan, err := costmodel.Lower(r, costmodel.ORTCPU)
+		plan, err := costmodel.Lower(r, costmodel.ORTCPU, cpu)
 		if err != nil {
 			return nil, err
 		}
@@ -355,7 +355,11 @@ func fitORT(ctx context.Context, s *Samples, all []ortPoint, threads int, like *
 	if len(points) < minFitPoints {
 		return nil, reached{}, fmt.Errorf("%d microbenchmarks of %d threads, want at least %d", len(points), threads, minFitPoints)
 	}
-	d, err := lowerPoints(ctx, points)
+	cpu, err := s.processor()
+	if err != nil {
+		return nil, reached{}, err
+	}
+	d, err := lowerPoints(ctx, points, cpu)
 	if err != nil {
 		return nil, reached{}, err
 	}

@@ -34,7 +34,7 @@ func fitPointsORT(ctx context.Context, s *Samples, d *specs.Device) (*Fitted, er
 			out.note("%d microbenchmarks of %d threads are left out: the profile has no fit of so many", len(points), t)
 			continue
 		}
-		design, err := lowerPoints(ctx, points)
+		design, err := lowerPoints(ctx, points, d.Processor)
 		if err != nil {
 			return nil, err
 		}

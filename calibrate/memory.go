@@ -155,7 +155,11 @@ func CompareMemory(ctx context.Context, lib *ort.Library, job Job, batch int64, 
 	if err != nil {
 		return nil, err
 	}
-	plan, err := costmodel.Lower(r, costmodel.ORTCPU)
+	cpu, err := HostProcessor(lib)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := costmodel.Lower(r, costmodel.ORTCPU, cpu)
 	if err != nil {
 		return nil, err
 	}

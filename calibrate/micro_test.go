@@ -70,11 +70,11 @@ func TestClassesMeasureGroups(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		maps.Copy(measured, groups(planOf(t, m)))
+		maps.Copy(measured, groups(planOf(t, m, avx512)))
 	}
 	met := map[string]bool{}
 	for name, n := range unseenNetworks {
-		for g := range groups(planOf(t, n.build())) {
+		for g := range groups(planOf(t, n.build(), avx512)) {
 			if met[g] = true; !measured[g] && !unmeasured[g] {
 				t.Errorf("%s: no class has the group %s", name, g)
 			}

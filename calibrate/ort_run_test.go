@@ -125,26 +125,12 @@ func TestProfilerAgreesWithLowering(t *testing.T) {
 	}
 }
 
-// misplanned are the unseen networks whose kernels a plan gets wrong, and where. The list may only shrink.
-var misplanned = map[string]string{
-	"blazeface":                   "a convolution outside the blocked layout takes a sum and its activation (ConvAddActivationFusion)",
-	"blazeface of batch 1":        "as with a free batch",
-	"shufflenet-v1-g3 of batch 1": "as blazeface",
-}
-
 // TestProfilerAgreesOnUnseenNetworks is the same for every unseen network with a free batch, and for those with a batch of
 // one in the file where the runtime makes other kernels of products or sums once it knows all extents.
 func TestProfilerAgreesOnUnseenNetworks(t *testing.T) {
 	lib := library(t)
 	compare := func(name string, m *onnx.Model) {
-		differences := compareOperators(t, lib, m, 0)
-		if misplanned[name] != "" {
-			if len(differences) == 0 {
-				t.Errorf("%s: the plan has the runtime's kernels, misplanned says otherwise", name)
-			}
-			return
-		}
-		for _, d := range differences {
+		for _, d := range compareOperators(t, lib, m, 0) {
 			t.Errorf("%s: %s", name, d)
 		}
 	}
@@ -165,8 +151,12 @@ func compareOperators(t *testing.T, lib *ort.Library, m *onnx.Model, runs int) [
 	if err != nil {
 		t.Fatal(err)
 	}
+	cpu, err := HostProcessor(lib)
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := map[string]int{}
-	for _, k := range planOf(t, m).Kernels {
+	for _, k := range planOf(t, m, cpu).Kernels {
 		want[k.Op]++
 	}
 	var out []string

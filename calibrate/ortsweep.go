@@ -83,7 +83,7 @@ func GatherORT(ctx context.Context, lib *ort.Library, o SweepOptions) (*Samples,
 	rnd := rand.New(rand.NewPCG(o.Seed, 0x7377656570))
 	rnd.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
 
-	g := &gather{o: o, begin: begin, total: len(points), samples: newSamples(lib.Version, o), cpus: place(o.Threads),
+	g := &gather{o: o, begin: begin, total: len(points), samples: newSamples(lib, o), cpus: place(o.Threads),
 		options: runOptions(o.Threads, o.Provider)}
 	if s, err := o.open(ctx, probeMicro, probeOptions(o.Threads, o.Provider)); err == nil {
 		defer s.Close()
@@ -189,12 +189,15 @@ func blockLength(points []Micro, memory int64) int {
 // usualSweep is the length of time that the counts of the classes are made for.
 const usualSweep = 60 * time.Second
 
-func newSamples(version string, o SweepOptions) *Samples {
+func newSamples(lib *ort.Library, o SweepOptions) *Samples {
 	s := &Samples{}
 	m := thisMachine()
 	s.Config = m.config()
 	s.Set("backend", "onnxruntime")
-	s.Set("onnxruntime", version)
+	s.Set("onnxruntime", lib.Version)
+	if block, err := lib.ChannelBlock(); err == nil { // a library that cannot say is taken to be a public build
+		s.Set(configBlock, strconv.Itoa(block))
+	}
 	s.Set("provider", cmp.Or(o.Provider, "cpu"))
 	s.Set("go", runtime.Version())
 	s.Set("seed", strconv.FormatUint(o.Seed, 10))

@@ -34,6 +34,9 @@ func ProfileORT(ctx context.Context, s *Samples, name string) (*specs.Device, er
 	if err != nil {
 		return nil, err
 	}
+	if d.Processor, err = s.processor(); err != nil {
+		return nil, err
+	}
 	cores := d.Compute.Units.Value
 	var peak, bandwidth float64 // of one core, of the machine
 	for _, t := range threads {
@@ -126,7 +129,7 @@ func conditionsOf(s *Samples) (*specs.Conditions, error) {
 		}
 		c.Seed = seed
 	}
-	for _, key := range []string{"cpu-features", "governor", "load", "anchor-spread"} {
+	for _, key := range []string{"governor", "load", "anchor-spread"} {
 		if v := s.Get(key); v != "" {
 			c.Notes = append(c.Notes, key+": "+v)
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
 )
 
@@ -211,4 +212,75 @@ func padFusion(g *graph, n *gnode) bool {
 	m.setInts("pads", sum)
 	g.fold(m, n)
 	return g.bypass(n, n.in[0])
+}
+
+// convActivations are the functions that a convolution outside of the blocked layout applies behind a sum.
+var convActivations = []string{"Relu", "Sigmoid", "Tanh", "LeakyRelu", "Clip", "HardSigmoid"}
+
+// fuseConvAdds lets convolutions with a bias add another operand of the same shape, and apply what follows. (ONNX Runtime:
+// ConvAddActivationFusion, at the third level, after the blocked layout has taken its own.)
+func fuseConvAdds(g *graph) bool {
+	changed := false
+	for _, n := range g.topological() {
+		if n.dead || !n.is("Conv") || n.arg(0) == nil || n.in[0].val.DType != onnx.Float32 {
+			continue
+		}
+		add := n.next()
+		if add == nil || !add.is("Add") || len(add.in) != 2 {
+			continue
+		}
+		conv := g.addsItself(add)
+		if conv == nil {
+			continue
+		}
+		other := add.in[0]
+		if other == conv.out[0] {
+			other = add.in[1]
+		}
+		last, act := add, add.next()
+		if act != nil && act.is(convActivations...) && clipsByConstants(act) {
+			last = act
+		}
+		fused := g.add("FusedConv", domainMS, conv.name, conv.in...)
+		fused.proto, fused.attrs, fused.rule, fused.origin, fused.sum = conv.proto, slices.Clone(conv.attrs), conv.rule, conv.origin, true
+		g.setInput(fused, 3, other)
+		if last != add {
+			fused.act = act.op
+			g.merge(fused, act, add, conv)
+		} else {
+			g.merge(fused, add, conv)
+		}
+		changed = true
+	}
+	return changed
+}
+
+// clipsByConstants reports whether n is no Clip, or one whose bounds are known before the first run.
+func clipsByConstants(n *gnode) bool {
+	return !n.is("Clip") || !slices.ContainsFunc(n.in[1:], func(t *tensor) bool { return t != nil && !t.isConst() })
+}
+
+// addsItself is the convolution that can take over an addition: the operands are four-dimensional and have provably the
+// same shape, and a convolution with a bias makes one of them for nobody else. Of two, it is the one that stands first in
+// the graph.
+func (g *graph) addsItself(add *gnode) *gnode {
+	a, b := add.in[0], add.in[1]
+	if a == nil || b == nil || g.knownRank(a) != 4 || g.knownRank(b) != 4 {
+		return nil
+	}
+	for i := range 4 {
+		if a.val.Shape[i].Is(0) || !g.sameDim(a, i, b, i) {
+			return nil
+		}
+	}
+	makers := []*gnode{a.from, b.from}
+	if makers[0] != nil && makers[1] != nil && makers[0].index > makers[1].index {
+		slices.Reverse(makers)
+	}
+	for _, c := range makers {
+		if c != nil && c.op == "Conv" && c.arg(2) != nil && c.arg(3) == nil && c.act == "" && len(c.out[0].uses) == 1 && c.domain == "" {
+			return c
+		}
+	}
+	return nil
 }

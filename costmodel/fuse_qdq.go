@@ -302,7 +302,7 @@ func (g *graph) fuseUnit(u unit) bool {
 		return g.dropUnit(u)
 	case slices.Contains(unaryUnits, n.op) && u.in[0] != nil && u.out != nil:
 		return g.integer(u, "QLinear"+n.op, domainMS, 1)
-	case slices.Contains(binaryUnits, n.op) && u.all() && u.out != nil && u.typed(onnx.Uint8, 2):
+	case slices.Contains(binaryUnits, n.op) && u.all() && u.out != nil && (u.typed(onnx.Uint8, 2) || g.signed && u.typed(onnx.Int8, 2)):
 		return g.integer(u, "QLinear"+n.op, domainMS, 2)
 	case n.op == "Concat" && u.all() && u.out != nil:
 		return g.integer(u, "QLinearConcat", domainMS, len(u.in))

@@ -137,15 +137,7 @@ func isReal(_ *graph, _ compiled, m *match) bool {
 
 // convTakesActivation: float32 only, and the bounds of a Clip must be constants.
 func convTakesActivation(g *graph, c compiled, m *match) bool {
-	act := m.nodes[0]
-	if act.is("Clip") {
-		for _, t := range act.in[1:] {
-			if t != nil && !t.isConst() {
-				return false
-			}
-		}
-	}
-	return isFloat32(g, c, m)
+	return clipsByConstants(m.nodes[0]) && isFloat32(g, c, m)
 }
 
 // normalisesLast: both means go over the last axis alone, and scale and shift have those axes only. Of the

@@ -12,6 +12,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/specs"
 )
 
 // TestFusions checks every pattern of every runtime, and what nearly is one, on models of a few nodes.
@@ -19,18 +20,20 @@ func TestFusions(t *testing.T) {
 	checked := map[string]int{}
 	for _, m := range readTiny(t, "testdata/fusions.txt") {
 		r := report(t, m.model)
-		for rt, want := range m.want {
-			p, err := costmodel.Lower(r, costmodel.Runtime(rt))
+		for key, want := range m.want {
+			rt, block, _ := strings.Cut(key, "/")
+			cpu := map[string]*specs.Processor{"": avx512, "8": avx2, "0": arm64}[block]
+			p, err := costmodel.Lower(r, costmodel.Runtime(rt), cpu)
 			if err != nil {
 				t.Fatalf("fusions.txt:%d: %v", m.line, err)
 			}
-			checked[rt]++
+			checked[key]++
 			if got := kernelList(p); got != want {
-				t.Errorf("fusions.txt:%d: %s: %s: got %s, want %s", m.line, m.name, rt, got, want)
+				t.Errorf("fusions.txt:%d: %s: %s: got %s, want %s", m.line, m.name, key, got, want)
 			}
 		}
 	}
-	for _, rt := range []string{"ort-cpu", "ort-cuda", "tensorrt"} {
+	for _, rt := range []string{"ort-cpu", "ort-cpu/8", "ort-cpu/0", "ort-cuda", "tensorrt"} {
 		if checked[rt] == 0 {
 			t.Errorf("no model has a line for %s", rt)
 		}
@@ -99,7 +102,7 @@ func TestPlanConserves(t *testing.T) {
 		r := zooNetwork(t, name, zoo.Fill)
 		macs := r.Totals().MACs
 		for _, rt := range costmodel.Runtimes() {
-			p, err := costmodel.Lower(r, rt.Name)
+			p, err := costmodel.Lower(r, rt.Name, avx512)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -142,7 +145,7 @@ func TestPlanConserves(t *testing.T) {
 func TestPlanIsAGraph(t *testing.T) {
 	for _, name := range zoo.Names() {
 		r := zooNetwork(t, name, zoo.None)
-		p, err := costmodel.Lower(r, costmodel.ORTCPU)
+		p, err := costmodel.Lower(r, costmodel.ORTCPU, avx512)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +179,7 @@ func TestLowerTwice(t *testing.T) {
 	r := zooNetwork(t, "vit_b_16", zoo.None)
 	list := func() (all []string) {
 		for _, rt := range costmodel.Runtimes() {
-			p, err := costmodel.Lower(r, rt.Name)
+			p, err := costmodel.Lower(r, rt.Name, avx512)
 			if err != nil {
 				t.Error(err)
 				return nil
@@ -211,7 +214,7 @@ func TestNodeTestsLower(t *testing.T) {
 		}
 		models++
 		for _, rt := range costmodel.Runtimes() {
-			if _, err := costmodel.Lower(r, rt.Name); err != nil {
+			if _, err := costmodel.Lower(r, rt.Name, avx512); err != nil {
 				t.Errorf("%s on %s: %v", path, rt.Name, err)
 			}
 		}
@@ -228,7 +231,7 @@ func BenchmarkLower(b *testing.B) {
 			b.Run(fmt.Sprintf("model=%s/runtime=%s", name, rt.Name), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := costmodel.Lower(r, rt.Name); err != nil {
+					if _, err := costmodel.Lower(r, rt.Name, avx512); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -276,7 +279,7 @@ func lowerDamaged(t *testing.T, r *analyzer.Report, rt costmodel.Runtime, what s
 			t.Errorf("%s on %s: %v", what, rt, e)
 		}
 	}()
-	p, err := costmodel.Lower(r, rt)
+	p, err := costmodel.Lower(r, rt, avx512)
 	if err != nil {
 		t.Errorf("%s on %s: %v", what, rt, err)
 		return

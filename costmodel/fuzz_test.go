@@ -74,7 +74,7 @@ func FuzzPredict(f *testing.F) {
 // countable fails where a count of the calibrated form of ort-cpu is none, for one thread and for several.
 func countable(t *testing.T, r *analyzer.Report) {
 	t.Helper()
-	p, err := costmodel.Lower(r, costmodel.ORTCPU)
+	p, err := costmodel.Lower(r, costmodel.ORTCPU, avx512)
 	if err != nil {
 		return
 	}

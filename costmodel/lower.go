@@ -8,14 +8,17 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/specs"
 )
 
 // Plan is what a runtime launches for one inference, in its order. It is made once per model and runtime: shapes and
 // figures stay formulas in the free dimensions, so another batch size is an evaluation.
 type Plan struct {
 	Runtime Runtime
-	Report  *analyzer.Report
-	Kernels []*Kernel
+	// Processor is what the graph and the kernels of a CPU runtime chose by.
+	Processor *specs.Processor
+	Report    *analyzer.Report
+	Kernels   []*Kernel
 	// Free are the nodes that cost nothing: views, and what the runtime removes or computes beforehand.
 	Free        []*analyzer.Node
 	Diagnostics []analyzer.Diagnostic
@@ -23,10 +26,14 @@ type Plan struct {
 	ort *ortProgram // of ort-cpu: what Memory runs
 }
 
-// Lower turns the executed nodes of a Report into the kernels of a runtime. The error is for a runtime that does not
-// exist.
-func Lower(r *analyzer.Report, rt Runtime) (*Plan, error) {
-	p := &Plan{Runtime: rt, Report: r}
+// Lower turns the executed nodes of a Report into the kernels of a runtime. The kernels of CPU runtimes depend on the
+// processor that the runtime's build meets; nil stands for specs.AssumedProcessor. The error is for a runtime that does
+// not exist.
+func Lower(r *analyzer.Report, rt Runtime, cpu *specs.Processor) (*Plan, error) {
+	if cpu == nil {
+		cpu = specs.AssumedProcessor()
+	}
+	p := &Plan{Runtime: rt, Report: r, Processor: cpu}
 	switch rt {
 	case Eager:
 		p.lowerFramework(r.Nodes, r.Outputs, dim.Const(1), 0)

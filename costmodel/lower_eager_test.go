@@ -20,7 +20,7 @@ func TestEagerOperators(t *testing.T) {
 		{"resnet18", map[string]int{"Conv": 20, "BatchNormalization": 20, "Relu": 17, "Add": 8, "MaxPool": 1, "AveragePool": 1, "Gemm": 1}},
 	} {
 		r := zooReport(t, c.net)
-		p, err := Lower(r, Eager)
+		p, err := Lower(r, Eager, avx512)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,6 +31,8 @@ type graph struct {
 	// early says that generated constants are not there yet: the first round of rules runs before they are computed.
 	// deferred notes that a rule waits for them.
 	early, deferred bool
+	block           int64 // channels that the blocked layout keeps together; 0 without such a layout
+	signed          bool  // kernels of sums and products take signed bytes (QDQIsInt8Allowed: on arm64)
 	onCPU           bool  // nodes are assigned to the CPU provider: rewrites may use what its kernels can do
 	opset           int64 // of the standard operators
 

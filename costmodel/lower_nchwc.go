@@ -7,15 +7,12 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 )
 
-const (
-	// nchwcBlock is the number of channels that MLAS packs together on machines with AVX-512; 8 on other x86-64.
-	nchwcBlock = 16
-	// nchwcAlign is what channel counts must be a multiple of, because ReorderInput moves four at a time.
-	nchwcAlign = 4
-)
+// nchwcAlign is what channel counts must be a multiple of, because ReorderInput moves four at a time.
+const nchwcAlign = 4
 
 // packer moves convolutions, poolings and what lies between them into the blocked channel layout of MLAS, and puts in
-// the reorders at the boundaries. (ONNX Runtime: NchwcTransformer; level 3, float32, two spatial axes.)
+// the reorders at the boundaries. (ONNX Runtime: NchwcTransformer; level 3, float32, two spatial axes; only where the
+// build has kernels for the layout, with as many channels in a block as the processor's vectors suggest.)
 type packer struct {
 	*graph
 	order     []*tensor           // those with a packed form, as they came
@@ -53,10 +50,14 @@ type packedWeight struct {
 	out, in_ int64
 }
 
-func roundUp(v int64) int64 { return (v + nchwcBlock - 1) / nchwcBlock * nchwcBlock }
+// roundUp is a number of channels in whole blocks.
+func (g *graph) roundUp(v int64) int64 { return (v + g.block - 1) / g.block * g.block }
 
 // packChannels runs the layout transformation.
 func packChannels(g *graph) bool {
+	if g.block == 0 {
+		return false
+	}
 	g.packedSlab = g.packedSlab[:0]
 	p := &packer{graph: g, reordered: map[*tensor]*tensor{}, weights: map[packedWeight]*tensor{}}
 	for _, n := range g.topological() {
@@ -134,7 +135,7 @@ func (p *packer) allCut(n *gnode) bool {
 func (p *packer) blocked(t *tensor, channels int64) *tensor {
 	shape := p.newShape(t.val.Shape)
 	if len(shape) > 1 {
-		shape[1] = dim.Const(roundUp(channels))
+		shape[1] = dim.Const(p.roundUp(channels))
 	}
 	return p.newTensor(t.val.Name+"_nchwc", t.val, shape)
 }
@@ -215,24 +216,24 @@ func (p *packer) conv(n *gnode) {
 			return
 		}
 		depthwise := in == 1 && out == group
-		if !depthwise && (in%nchwcBlock != 0 || out%group != 0 || out/group%nchwcBlock != 0) {
+		if !depthwise && (in%p.block != 0 || out%group != 0 || out/group%p.block != 0) {
 			return
 		}
-	case in < nchwcBlock:
+	case in < p.block:
 		reorder = false // reads the plain layout
 	case in%nchwcAlign != 0:
 		return
 	default:
-		filterIn = roundUp(in)
+		filterIn = p.roundUp(in)
 	}
 	if b := n.arg(2); b != nil && (!b.isConst() || b.val.DType != onnx.Float32 || len(b.val.Shape) != 1) {
 		return
 	}
 	x, y := n.in[0], n.out[0]
 	m := p.replace(n, "Conv", n.in...)
-	p.setInput(m, 1, p.weight(w, roundUp(out), filterIn))
-	if b := n.arg(2); b != nil && out%nchwcBlock != 0 {
-		p.setInput(m, 2, p.weight(b, roundUp(out), 0))
+	p.setInput(m, 1, p.weight(w, p.roundUp(out), filterIn))
+	if b := n.arg(2); b != nil && out%p.block != 0 {
+		p.setInput(m, 2, p.weight(b, p.roundUp(out), 0))
 	}
 	tr := newTrack(y)
 	if reorder {
@@ -320,7 +321,7 @@ func (p *packer) pool(n *gnode) {
 		return
 	}
 	channels, ok := p.knownDim(x, 1)
-	if !ok || channels%nchwcBlock != 0 {
+	if !ok || channels%p.block != 0 {
 		return
 	}
 	m := p.replace(n, n.op, n.in...)

@@ -91,7 +91,7 @@ func (p *packer) equalShapes(n *gnode, in []*packedTensor) bool {
 func (p *packer) splitChannels(n *gnode, in []*packedTensor) {
 	y := n.out[0]
 	for i, b := range in {
-		r := p.add("Reshape", "", "Reshape", b.tensor, p.shapeConst(0, -1, 0, 0, nchwcBlock))
+		r := p.add("Reshape", "", "Reshape", b.tensor, p.shapeConst(0, -1, 0, 0, p.block))
 		r.layout = LayoutNCHWc
 		p.addOutput(r, p.split(b.tensor))
 		p.setInput(n, i, r.out[0])
@@ -107,7 +107,7 @@ func (p *packer) splitChannels(n *gnode, in []*packedTensor) {
 // split is t with its channel axis divided into blocks.
 func (p *packer) split(t *tensor) *tensor {
 	s := t.val.Shape
-	shape := op.Shape{s[0], s[1].FloorDiv(dim.Const(nchwcBlock)), s[2], s[3], dim.Const(nchwcBlock)}
+	shape := op.Shape{s[0], s[1].FloorDiv(dim.Const(p.block)), s[2], s[3], dim.Const(p.block)}
 	return p.newTensor(t.val.Name+"_split", t.val, shape)
 }
 
@@ -126,7 +126,7 @@ func (p *packer) channelScale(n *gnode) bool {
 		if axis < 0 || axis > 1 || axis == 1 && !s[0].Is(1) || !s[axis].Is(b.channels) || !s[axis+1].Is(1) || !s[axis+2].Is(1) {
 			continue
 		}
-		m := p.replace(n, "Conv", b.tensor, p.newConst(c.val, op.Consts(roundUp(b.channels), 1, 1, 1)))
+		m := p.replace(n, "Conv", b.tensor, p.newConst(c.val, op.Consts(p.roundUp(b.channels), 1, 1, 1)))
 		m.name = n.out[0].val.Name + "_mul_nchwc"
 		p.finishNode(n, m, b.channels, b.track)
 		return true
@@ -141,7 +141,7 @@ func (p *packer) concat(n *gnode) {
 	}
 	total := int64(0)
 	for _, b := range in {
-		if b.channels%nchwcBlock != 0 {
+		if b.channels%p.block != 0 {
 			return
 		}
 		total += b.channels
@@ -209,7 +209,7 @@ func (p *packer) batchNorm(n *gnode) {
 			return
 		}
 	}
-	wide := roundUp(b.channels)
+	wide := p.roundUp(b.channels)
 	m := p.replace(n, "Conv", b.tensor, p.newConst(n.in[1].val, op.Consts(wide, 1, 1, 1)), p.newConst(n.in[2].val, op.Consts(wide)))
 	m.name = n.out[0].val.Name + "_bn_nchwc"
 	p.finishNode(n, m, b.channels, b.track)

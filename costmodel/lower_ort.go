@@ -10,6 +10,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/specs"
 )
 
 // pass is one graph transformer.
@@ -79,6 +80,7 @@ var ortLevels = sync.OnceValue(func() []level {
 			{"NchwcTransformer", []string{"Conv", domainMS + ".FusedConv", "MaxPool", "AveragePool",
 				"GlobalMaxPool", "GlobalAveragePool"}, packChannels},
 			{"NhwcTransformer", []string{"QLinearConv"}, channelsLast},
+			{"ConvAddActivationFusion", []string{"Conv"}, fuseConvAdds},
 		},
 	}
 })
@@ -183,6 +185,7 @@ func (p *Plan) lowerGPU(levels []level) {
 // are free; nil takes all, and then the result is what ONNX Runtime allocates for the graph.
 func (p *Plan) lowerGraph(levels []level, launches func(*gnode) bool, nodes []*analyzer.Node, outputs []*op.Value, times dim.Dim, depth int) (prog *ortProgram) {
 	g := newGraph(p.Report, nodes, outputs)
+	g.block, g.signed = p.Processor.Block(), p.Processor.Architecture() == specs.ARM64
 	if depth == 0 {
 		g.declare(p.Report.Model.Graph.ValueInfo)
 		if len(p.Report.Model.Functions) == 0 {

@@ -82,7 +82,7 @@ func TestORTMemory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if p, err = Lower(r, ORTCPU); err != nil {
+			if p, err = Lower(r, ORTCPU, avx512); err != nil {
 				t.Fatal(err)
 			}
 			plans[row.model] = p
@@ -181,7 +181,7 @@ func TestEagerMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, rt := range []Runtime{Eager, ORTCUDA, TensorRT, Torch7, ORTCPU} {
-		p, err := Lower(r, rt)
+		p, err := Lower(r, rt, avx512)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -40,7 +40,7 @@ func TestPaperMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := Lower(r, Torch7)
+		plan, err := Lower(r, Torch7, avx512)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
 	"github.com/onnxcost/onnxcost/calibrate/ort"
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/specs"
 )
 
 // differsFromORT are the models whose kernel list is not ONNX Runtime's. The list may only shrink.
@@ -54,6 +55,29 @@ func ortLibrary(t testing.TB) *ort.Library {
 		t.Skipf("the rules are those of ONNX Runtime 1.30, have %s", lib.Version)
 	}
 	return lib
+}
+
+// The processors that plans are tested for.
+var (
+	avx512 = costmodel.Processors()["avx512"]
+	avx2   = costmodel.Processors()["avx2"]
+	arm64  = costmodel.Processors()["arm64"]
+)
+
+// targetOf is the processor as the library at hand meets it.
+func targetOf(t testing.TB, lib *ort.Library) *specs.Processor {
+	t.Helper()
+	block, err := lib.ChannelBlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range costmodel.Processors() {
+		if p.Block() == int64(block) {
+			return p
+		}
+	}
+	t.Fatalf("a channel block of %d", block)
+	return nil
 }
 
 // optimised is ONNX Runtime's own optimised graph of a model.
@@ -167,13 +191,14 @@ func networks(t *testing.T, f func(name string, m *onnx.Model)) {
 // with their domains, and names.
 func TestGraphsOfORT(t *testing.T) {
 	lib := ortLibrary(t)
+	cpu := targetOf(t, lib)
 	equal, all := 0, 0
 	networks(t, func(name string, m *onnx.Model) {
 		r, err := analyzer.Analyze(context.Background(), m, analyzer.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := costmodel.Lower(r, costmodel.ORTCPU)
+		p, err := costmodel.Lower(r, costmodel.ORTCPU, cpu)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,9 +232,11 @@ func TestGraphsOfORT(t *testing.T) {
 // TestFusionsInORT holds the ort-cpu lines of fusions.txt and moved.txt against ONNX Runtime itself.
 func TestFusionsInORT(t *testing.T) {
 	lib := ortLibrary(t)
+	block := targetOf(t, lib).Block()
 	for _, path := range []string{"testdata/fusions.txt", "testdata/moved.txt"} {
+		var differ []tinyLine
 		for _, m := range readTiny(t, path) {
-			want, ok := m.want[string(costmodel.ORTCPU)]
+			want, ok := m.wantOn(block)
 			if !ok {
 				t.Errorf("%s:%d: %s has no ort-cpu line", path, m.line, m.name)
 				continue
@@ -217,7 +244,11 @@ func TestFusionsInORT(t *testing.T) {
 			ops, _ := graphNames(optimised(t, lib, m.model, m.name))
 			if got := operatorList(ops); got != want {
 				t.Errorf("%s:%d: %s: ORT has %s, the file says %s", path, m.line, m.name, got, want)
+				differ = append(differ, tinyLine{m.line, fmt.Sprintf("ort-cpu/%d: %s", block, got)})
 			}
+		}
+		if *record {
+			insertLines(t, path, differ)
 		}
 	}
 }
@@ -232,7 +263,7 @@ func TestOrderOfORT(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := costmodel.Lower(zooNetwork(t, name, zoo.None), costmodel.ORTCPU)
+		p, err := costmodel.Lower(zooNetwork(t, name, zoo.None), costmodel.ORTCPU, targetOf(t, lib))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,7 +24,7 @@ func TestDistances(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := costmodel.Lower(r, costmodel.ORTCPU)
+	plan, err := costmodel.Lower(r, costmodel.ORTCPU, avx512)
 	if err != nil {
 		t.Fatal(err)
 	}

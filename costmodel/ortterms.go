@@ -14,9 +14,8 @@ import (
 // (multiply-accumulates with the padding that the kernel computes, loads of a register tile, bytes, calls) times a
 // coefficient that is not negative. Terms are grouped by the way a kernel computes; some are shared by all.
 //
-// The counts follow MLAS, the runtime's library of CPU kernels: blocks of 16 channels, register tiles of 6 outputs by 64
-// channels in the blocked convolutions and of 12 rows by 32 columns in matrix products on AVX-512. On narrower machines
-// the coefficients absorb what differs.
+// The counts follow MLAS, the runtime's library of CPU kernels: blocks of channels and register tiles are those of the
+// kernels that it chooses on the plan's processor.
 const FormORTCPU = "ort-cpu/linear/v2"
 
 // A Term is one summand of a kernel's time before its coefficient.
@@ -53,8 +52,9 @@ func ORTTerms(p *Plan, env dim.Env, cache ORTCache, threads int) ([][]Term, erro
 	}
 	var used float64 // bytes that pass through the caches between two uses of a weight
 	ks := make([]ortKernel, len(p.Kernels))
+	tiles := tilesOf(p.Processor)
 	for i, k := range p.Kernels {
-		ks[i].threads, ks[i].share = float64(max(1, threads)), 1
+		ks[i].threads, ks[i].share, ks[i].tiles = float64(max(1, threads)), 1, &tiles
 		if err := ks[i].eval(k, env); err != nil {
 			return nil, fmt.Errorf("kernel %q (%s): %w", k.Name, k.FullOp(), err)
 		}
@@ -95,10 +95,11 @@ type ortKernel struct {
 	w                    [][]float64 // of Weights
 	read, written        float64     // bytes of activations
 	weights              float64     // bytes
-	near                 float64     // size of the core's own cache, in bytes
-	threads              float64     // of the runtime
-	share                float64     // of the work, that the busiest thread has
-	forks                float64     // how often the threads are called together
+	tiles                *kernelTiles
+	near                 float64 // size of the core's own cache, in bytes
+	threads              float64 // of the runtime
+	share                float64 // of the work, that the busiest thread has
+	forks                float64 // how often the threads are called together
 	group                string
 	batch, gm, gn, gk, g float64 // of the first contraction: Batch, M, N, K, Groups
 	list                 []Term
@@ -283,8 +284,8 @@ func (k *ortKernel) product() {
 func (k *ortKernel) matrix(batch, m, n, kk float64) {
 	n16 := math.Ceil(n/16) * 16
 	k.add("macs", batch*m*n16*kk)
-	k.add("b_loads", batch*math.Ceil(m/12)*n16*kk)
-	k.add("a_loads", batch*m*kk*math.Ceil(n/32))
+	k.add("b_loads", batch*math.Ceil(m/k.tiles.gemmRows)*n16*kk)
+	k.add("a_loads", batch*m*kk*math.Ceil(n/k.tiles.gemmColumns))
 	k.add("outputs", batch*m*n*math.Ceil(kk/256))
 	k.add("inputs", batch*m*kk)
 }

@@ -20,9 +20,9 @@ func (k *ortKernel) conv() {
 	g := k.geometry(x, y, w)
 	switch {
 	case w[1] == 1 && g.groups > 1 || len(k.Contraction) == 0:
-		k.divide(divided(g.n*g.cout/nchwcBlock*g.oh, k.threads))
+		k.divide(divided(g.n*g.cout/k.tiles.block*g.oh, k.threads))
 		k.depthwise(g)
-	case g.cin < nchwcBlock:
+	case g.cin < k.tiles.block:
 		k.divideSets(g)
 		k.stem(g)
 	case g.kh == 1 && g.kw == 1 && g.groups == 1:
@@ -83,7 +83,7 @@ func insideTaps(in, out, taps, stride, dilation float64) float64 {
 
 // divideSets gives the busiest thread its rows of a blocked convolution.
 func (k *ortKernel) divideSets(g convGeometry) {
-	k.divide(divideRows(g.n*g.groups, math.Ceil(g.cout/g.groups/nchwcBlock), g.oh, k.threads))
+	k.divide(divideRows(g.n*g.groups, math.Ceil(g.cout/g.groups/k.tiles.block), g.oh, k.threads))
 }
 
 // insideColumns counts the outputs along one axis all of whose taps fall inside of the image. The others are computed one
@@ -95,12 +95,8 @@ func insideColumns(in, out, taps, stride, dilation float64) float64 {
 	return math.Max(0, hi-lo+1)
 }
 
-const (
-	tileOutputs  = 6  // outputs of a register tile in the blocked convolutions
-	tileChannels = 64 // output channels of a register tile: four blocks
-	// pointwiseDepth is how many input channels a 1×1 convolution sums before it writes.
-	pointwiseDepth = 128
-)
+// pointwiseDepth is how many input channels a 1×1 convolution sums before it writes.
+const pointwiseDepth = 128
 
 // direct is the blocked convolution with a window: the output is read and written again for each block of input
 // channels.
@@ -110,14 +106,14 @@ func (k *ortKernel) direct(g convGeometry) {
 		k.group = "conv_grouped"
 	}
 	perGroup := g.cout / g.groups
-	sets := math.Ceil(perGroup/tileChannels) * g.groups
-	passes := math.Ceil(g.ow / tileOutputs)
+	sets := math.Ceil(perGroup/k.tiles.channels()) * g.groups
+	passes := math.Ceil(g.ow / k.tiles.convOutputs)
 	k.add("macs", g.n*g.cout*g.cin*g.taps)
 	k.add("broadcasts", g.n*g.cin*g.taps*sets)
 	k.add("weight_loads", g.n*g.cin*g.cout*g.rows*g.kw*passes)
 	k.add("edge_macs", g.n*g.cout*g.cin*g.rows*g.kw*g.edge)
-	k.add("accumulations", g.n*g.oh*g.ow*g.cout*g.cin/nchwcBlock)
-	k.add("rows", g.n*g.oh*sets*g.cin/nchwcBlock)
+	k.add("accumulations", g.n*g.oh*g.ow*g.cout*g.cin/k.tiles.block)
+	k.add("rows", g.n*g.oh*sets*g.cin/k.tiles.block)
 	if g.stride > 1 {
 		k.add("strided_broadcasts", g.n*g.cin*g.taps*sets)
 	}
@@ -128,12 +124,12 @@ func (k *ortKernel) direct(g convGeometry) {
 // pointwise is the blocked 1×1 convolution: a matrix product over all pixels where it does not stride.
 func (k *ortKernel) pointwise(g convGeometry) {
 	k.group = "conv1x1"
-	sets := math.Ceil(g.cout / tileChannels)
+	sets := math.Ceil(g.cout / k.tiles.channels())
 	pixels := g.oh * g.ow
-	passes := math.Ceil(pixels / tileOutputs)
+	passes := math.Ceil(pixels / k.tiles.convOutputs)
 	if g.stride > 1 {
 		k.group = "conv1x1_strided"
-		passes = g.oh * math.Ceil(g.ow/tileOutputs)
+		passes = g.oh * math.Ceil(g.ow/k.tiles.convOutputs)
 	}
 	k.add("macs", g.n*g.cout*g.cin*pixels)
 	k.add("broadcasts", g.n*g.cin*pixels*sets)
@@ -147,8 +143,8 @@ func (k *ortKernel) pointwise(g convGeometry) {
 // stem is the convolution that reads the plain layout and writes the blocked one.
 func (k *ortKernel) stem(g convGeometry) {
 	k.group = "conv_stem"
-	sets := math.Ceil(g.cout / tileChannels)
-	passes := math.Ceil(g.ow / tileOutputs)
+	sets := math.Ceil(g.cout / k.tiles.channels())
+	passes := math.Ceil(g.ow / k.tiles.convOutputs)
 	k.add("macs", g.n*g.cout*g.cin*g.taps)
 	k.add("broadcasts", g.n*g.cin*g.taps*sets)
 	k.add("weight_loads", g.n*g.cin*g.cout*g.rows*g.kw*passes)
@@ -164,9 +160,9 @@ func (k *ortKernel) depthwise(g convGeometry) {
 	if g.kh == 1 && g.kw == 1 { // what a BatchNormalization or a scale per channel becomes
 		k.group = "depthwise1x1"
 	}
-	blocks := g.cout / nchwcBlock
+	blocks := g.cout / k.tiles.block
 	k.add("macs", g.n*g.cout*g.taps)
-	k.add("weight_loads", g.n*g.cout*g.rows*g.kw*math.Ceil(g.ow/tileOutputs))
+	k.add("weight_loads", g.n*g.cout*g.rows*g.kw*math.Ceil(g.ow/k.tiles.convOutputs))
 	k.add("edge_macs", g.n*g.cout*g.rows*g.kw*g.edge)
 	k.add("outputs", g.outputs)
 	k.add("inputs", g.n*g.cout*g.h*g.w)
@@ -209,8 +205,8 @@ func (k *ortKernel) plainConv(y []float64) {
 	// The filter is the first operand: rows are output channels, columns are pixels.
 	p16 := math.Ceil(m/16) * 16
 	k.add("macs", products*k.gn*p16*k.gk)
-	k.add("b_loads", products*math.Ceil(k.gn/12)*p16*k.gk)
-	k.add("a_loads", products*k.gn*k.gk*math.Ceil(m/32))
+	k.add("b_loads", products*math.Ceil(k.gn/k.tiles.gemmRows)*p16*k.gk)
+	k.add("a_loads", products*k.gn*k.gk*math.Ceil(m/k.tiles.gemmColumns))
 	k.add("outputs", products*k.gn*m)
 	add := k.add
 	if k.gn > m { // more filters than pixels: the calling thread gathers all columns, and every thread packs all of them

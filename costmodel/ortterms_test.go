@@ -12,7 +12,7 @@ import (
 // TestMovedOperators holds the counts of operators that the runtime rewrites against what testdata/moved.txt works out.
 func TestMovedOperators(t *testing.T) {
 	for _, m := range readTiny(t, "testdata/moved.txt") {
-		p, err := costmodel.Lower(report(t, m.model), costmodel.ORTCPU)
+		p, err := costmodel.Lower(report(t, m.model), costmodel.ORTCPU, avx512)
 		if err != nil {
 			t.Fatalf("moved.txt:%d: %v", m.line, err)
 		}

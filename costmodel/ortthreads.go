@@ -72,7 +72,7 @@ func productThreads(macs, threads float64) float64 {
 // to four blocks of channels, set after set, image after image; threads take equally many in turn, and the last set of an
 // image may have fewer blocks.
 func divideRows(images, blocks, rows, threads float64) float64 {
-	const perSet = tileChannels / nchwcBlock
+	const perSet = blocksPerSet
 	sets := math.Ceil(blocks / perSet)
 	units := images * sets * rows
 	if units <= 1 || threads <= 1 {
@@ -115,7 +115,7 @@ func (k *ortKernel) divideStream(inputs, outputs float64) {
 	case t <= 1 || serialOps[k.Op]:
 	case k.Layout == LayoutNCHWc && k.Kind == KindPooling:
 		if len(y) == 4 {
-			k.divide(divided(y[0]*math.Ceil(y[1]/nchwcBlock)*y[2], t))
+			k.divide(divided(y[0]*math.Ceil(y[1]/k.tiles.block)*y[2], t))
 		}
 	case k.Kind == KindPooling:
 		if len(x) > 2 {

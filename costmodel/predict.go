@@ -128,11 +128,15 @@ func Compile(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options
 	if err := p.threads(); err != nil {
 		return nil, err
 	}
-	plan, err := Lower(r, p.Runtime)
+	cpu, assumed := processorOf(d)
+	plan, err := Lower(r, p.Runtime, cpu)
 	if err != nil {
 		return nil, err
 	}
 	p.Plan = plan
+	if assumed != "" && p.Runtime == ORTCPU {
+		p.note(CodeProcessor, assumed)
+	}
 	p.leading(r)
 	p.weightBytes, p.actScale = weightBytes(r, p.Precision), elementSize{p.Precision.Bits()}.scale(floatType(r))
 	p.forms, p.names = slices.Grow(p.forms, len(plan.Kernels)), slices.Grow(p.names, len(plan.Kernels))

@@ -1,19 +1,23 @@
 package costmodel_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/costmodel"
 )
 
 // tinyModel is one model of testdata/fusions.txt. A file is a list of them:
 //
 //	=== NAME
 //	RUNTIME: the kernels wanted, sorted, "Op" or "Op*count"
+//	ort-cpu/8: those where blocks are of 8 channels, where they differ; ort-cpu/0 without a blocked layout
 //	opset 17                          where it is not 17
 //	in x batch,3,8 [TYPE]             an input; named or fixed extents, [] for a scalar
 //	out y ?  [TYPE]                   an output, its shape left to inference
@@ -26,6 +30,40 @@ type tinyModel struct {
 	line  int
 	model *onnx.Model
 	want  map[string]string // kernels by runtime
+}
+
+// record makes tests against ONNX Runtime write down what it does on the processor at hand where a file has no line for it.
+var record = flag.Bool("record", false, "write ONNX Runtime's kernels for this processor into the files of small models")
+
+// wantOn are the kernels of ort-cpu with that many channels in a block.
+func (m *tinyModel) wantOn(block int64) (kernels string, ok bool) {
+	if kernels, ok = m.want[fmt.Sprintf("%s/%d", costmodel.ORTCPU, block)]; !ok {
+		kernels, ok = m.want[string(costmodel.ORTCPU)]
+	}
+	return kernels, ok
+}
+
+// tinyLine is a line to be added behind the first one of a model.
+type tinyLine struct {
+	after int // line of the model's name
+	text  string
+}
+
+// insertLines adds lines behind the ort-cpu lines of models.
+func insertLines(t *testing.T, path string, add []tinyLine) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	for _, l := range slices.Backward(add) {
+		at := l.after + 1 // behind "=== NAME" and "ort-cpu:"
+		lines = slices.Insert(lines, at, l.text+"\n")
+	}
+	if err := os.WriteFile(path, []byte(strings.Join(lines, "")), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // readTiny parses a file of models.

@@ -116,6 +116,14 @@ func figureGrid(d *specs.Device) *grid {
 	unit := func(u string) func(float64) string { return func(v float64) string { return scale(v, u) } }
 	add("units", &d.Compute.Units, func(v float64) string { return fmt.Sprint(v) })
 	add("boost clock", d.Compute.BoostHz, unit("Hz"))
+	if p := d.Processor; p != nil {
+		names := make([]string, len(p.Features))
+		for i, f := range p.Features {
+			names[i] = string(f)
+		}
+		g.add("architecture", string(p.Architecture()), d.Citation(specs.Figure{Source: p.Source, Estimate: p.Estimate})+": "+strings.Join(names, " "))
+		add("channel block", p.ChannelBlock, func(v float64) string { return fmt.Sprint(v) })
+	}
 	for _, m := range []struct {
 		name  string
 		rates map[specs.DType]specs.Rate
