@@ -176,6 +176,9 @@ func padFusion(g *graph, n *gnode) bool {
 	if t := n.arg(3); t != nil { // pads of chosen axes
 		return false
 	}
+	if len(n.in) > 2 && n.in[2] == nil { // the runtime asks an absent value whether it is constant
+		return false
+	}
 	value := float64(n.floatAttr("value", 0))
 	if t := n.arg(2); t != nil {
 		var ok bool
