@@ -136,15 +136,23 @@ const (
 // interval adds the errors of the groups up as independent ones. Within a group part of the error is common to all its
 // kernels, and the rest averages out over kernels of similar time.
 func (m *ortModel) interval(loads []load, times []kernelTime) (low, high float64) {
-	type sum struct{ total, square float64 }
-	groups := map[string]sum{}
+	type sum struct {
+		group         string
+		total, square float64
+	}
+	var sums []sum // in the order of the kernels: a sum of floats depends on its order
+	at := map[string]int{}
 	var all float64
 	for i := range times {
 		s := times[i].Seconds * loads[i].Times
-		g := groups[times[i].Group]
-		g.total += s
-		g.square += s * times[i].Seconds
-		groups[times[i].Group] = g
+		k, seen := at[times[i].Group]
+		if !seen {
+			k = len(sums)
+			at[times[i].Group] = k
+			sums = append(sums, sum{group: times[i].Group})
+		}
+		sums[k].total += s
+		sums[k].square += s * times[i].Seconds
 		all += s
 	}
 	common := m.spread(m.fit.Residuals)
@@ -152,9 +160,9 @@ func (m *ortModel) interval(loads []load, times []kernelTime) (low, high float64
 		return residualInterval(m.fit.Residuals)
 	}
 	var v float64
-	for name, g := range groups {
+	for _, g := range sums {
 		sd := common
-		if r := m.fit.Groups[name].Residuals; r != nil {
+		if r := m.fit.Groups[g.group].Residuals; r != nil {
 			sd = m.spread(r)
 		}
 		v += sd * sd * (sameGroup*g.total*g.total + (1-sameGroup)*g.square) / (all * all)
