@@ -6,14 +6,50 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/onnxcost/onnxcost/calibrate"
 	"github.com/onnxcost/onnxcost/specs"
 )
+
+// Fitted sets what was measured in a calibration beside what the fitted profile says of it.
+type Fitted struct {
+	Points []FittedPoint
+	Power  []FittedPower
+	Roofs  []FittedRoof
+	Notes  []string // samples that have no place here, and why
+}
+
+// A FittedPoint is a microbenchmark.
+type FittedPoint struct {
+	Name  string
+	Group string // its format, or the sort of its kernels
+	// MeasuredS and FittedS are seconds of one run.
+	MeasuredS, FittedS float64
+	// FLOPs and Bytes are those of one run; 0 without arithmetic.
+	FLOPs, Bytes float64
+	Warm         bool // the bytes were touched just before and may have come out of a cache
+}
+
+// A FittedPower is a steady loop, or idleness, with the power of the board in watts.
+type FittedPower struct {
+	Name               string
+	Group              string
+	MeasuredW, FittedW float64
+}
+
+// A FittedRoof bounds points: their rate stays below FLOPs per second and below bytes per second times their intensity.
+type FittedRoof struct {
+	Name           string // a format, or a number of threads
+	Group          string // of the points below it; "" for all
+	FLOPs          float64
+	BytesPerS      float64
+	CacheBytesPerS float64 // for warm points; 0 where unknown
+	SheetFLOPs     float64 // what the data sheet of the device states; 0 where it states nothing of its own
+	Source         string  // what FLOPs and BytesPerS are
+}
 
 // Calibration draws what a calibration rests on: fitted against measured time of every microbenchmark ("fit"), the
 // microbenchmarks under the roofs of the device ("roofline"), and fitted against measured power where it was measured
 // ("fit-power"). d is the profile that f was evaluated with.
-func Calibration(f *calibrate.Fitted, d *specs.Device, s Style) []*Figure {
+func Calibration(f *Fitted, d *specs.Device, s Style) []*Figure {
 	subtitle := calibrationOf(d)
 	pairs := make([]Pair, len(f.Points))
 	for i, p := range f.Points {
@@ -27,7 +63,7 @@ func Calibration(f *calibrate.Fitted, d *specs.Device, s Style) []*Figure {
 		pairs = make([]Pair, len(f.Power))
 		for i, p := range f.Power {
 			pairs[i] = Pair{p.Name, p.Group, p.MeasuredW, p.FittedW}
-			if slices.ContainsFunc(f.Power[:i], func(q calibrate.FittedPower) bool { return q.Name == p.Name }) {
+			if slices.ContainsFunc(f.Power[:i], func(q FittedPower) bool { return q.Name == p.Name }) {
 				pairs[i].Name = "" // a further trial
 			}
 		}
@@ -91,7 +127,7 @@ func sentences(notes []string) []string {
 
 // sampleRoofline puts the microbenchmarks of a calibration that compute under the roofs of the device, one roof for each
 // format or number of threads. Hollow marks are warm.
-func sampleRoofline(f *calibrate.Fitted, subtitle string, s Style) *Figure {
+func sampleRoofline(f *Fitted, subtitle string, s Style) *Figure {
 	fig := newFigure(s, "roofline", "Roofline of the calibration", 1060, 720)
 	fig.Subtitle = subtitle + " Each mark is a microbenchmark."
 	var all []share
@@ -174,12 +210,12 @@ func sampleRoofline(f *calibrate.Fitted, subtitle string, s Style) *Figure {
 	return fig
 }
 
-func computes(p calibrate.FittedPoint) bool {
+func computes(p FittedPoint) bool {
 	return p.FLOPs > 0 && p.Bytes > 0 && p.MeasuredS > 0
 }
 
 // beyond says that a point is faster than main memory could feed it, under every roof that may be its own.
-func beyond(p calibrate.FittedPoint, roofs []calibrate.FittedRoof) bool {
+func beyond(p FittedPoint, roofs []FittedRoof) bool {
 	fastest := 0.0
 	for _, r := range roofs {
 		fastest = math.Max(fastest, r.BytesPerS)

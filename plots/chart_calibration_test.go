@@ -11,17 +11,17 @@ import (
 )
 
 // someFitted are three products and a copy under two roofs, whose places are easily worked out.
-func someFitted() (*calibrate.Fitted, *specs.Device) {
-	f := &calibrate.Fitted{
-		Points: []calibrate.FittedPoint{
+func someFitted() (*Fitted, *specs.Device) {
+	f := &Fitted{
+		Points: []FittedPoint{
 			{Name: "big", Group: "fp16", MeasuredS: 1e-2, FittedS: 1.02e-2, FLOPs: 8e12, Bytes: 1e10},
 			{Name: "small", Group: "fp16", MeasuredS: 1e-5, FittedS: 1.5e-5, FLOPs: 1e8, Bytes: 1e7},
 			{Name: "warm", Group: "fp32", MeasuredS: 1e-5, FittedS: 1e-5, FLOPs: 2e8, Bytes: 5e7, Warm: true},
 			{Name: "copied", Group: "bandwidth", MeasuredS: 1e-3, FittedS: 1.001e-3, Bytes: 2e9},
 		},
-		Power: []calibrate.FittedPower{{Name: "idle", Group: "idle", MeasuredW: 75, FittedW: 75}, {Name: "compute fp16", Group: "compute", MeasuredW: 600, FittedW: 590},
+		Power: []FittedPower{{Name: "idle", Group: "idle", MeasuredW: 75, FittedW: 75}, {Name: "compute fp16", Group: "compute", MeasuredW: 600, FittedW: 590},
 			{Name: "compute fp16", Group: "compute", MeasuredW: 604, FittedW: 590}},
-		Roofs: []calibrate.FittedRoof{
+		Roofs: []FittedRoof{
 			{Name: "fp32", Group: "fp32", FLOPs: 50e12, BytesPerS: 2e12, CacheBytesPerS: 6e12, Source: "fitted"},
 			{Name: "fp16", Group: "fp16", FLOPs: 800e12, BytesPerS: 2e12, CacheBytesPerS: 6e12, SheetFLOPs: 1000e12, Source: "fitted"},
 		},
@@ -82,7 +82,7 @@ func TestCalibrationPoints(t *testing.T) {
 			}
 		}
 	}
-	empty := Calibration(&calibrate.Fitted{}, d, Style{})
+	empty := Calibration(&Fitted{}, d, Style{})
 	if len(empty) != 2 {
 		t.Fatalf("%d figures of nothing", len(empty))
 	}
@@ -113,8 +113,18 @@ func TestCalibrationReadable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	own := Fitted{Notes: f.Notes}
+	for _, p := range f.Points {
+		own.Points = append(own.Points, FittedPoint(p))
+	}
+	for _, p := range f.Power {
+		own.Power = append(own.Power, FittedPower(p))
+	}
+	for _, r := range f.Roofs {
+		own.Roofs = append(own.Roofs, FittedRoof(r))
+	}
 	for _, st := range []Style{{}, {Theme: Dark, Palette: SafeColors}, {Width: 800, Height: 600}} {
-		for _, fig := range Calibration(f, d, st) {
+		for _, fig := range Calibration(&own, d, st) {
 			t.Run(fig.Name, func(t *testing.T) { checkReadable(t, fig) })
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"sort"
-
-	"gonum.org/v1/gonum/stat"
 )
 
 // A line is an ordinary least-squares line y = Intercept + Slope·x with the number of points behind it.
@@ -23,13 +21,42 @@ func leastSquares(xs, ys []float64) (l line, ok bool) {
 			x, y = append(x, xs[i]), append(y, ys[i])
 		}
 	}
-	if len(x) < 3 || stat.Variance(x, nil) == 0 {
-		return line{N: len(x)}, false
-	}
 	l.N = len(x)
-	l.Intercept, l.Slope = stat.LinearRegression(x, y, nil, false)
-	l.R2 = stat.RSquared(x, y, nil, l.Intercept, l.Slope)
+	spread := products(x, x)
+	if len(x) < 3 || spread == 0 {
+		return l, false
+	}
+	l.Slope = products(x, y) / spread
+	l.Intercept = mean(y) - l.Slope*mean(x)
+	var residual float64
+	for i := range x {
+		d := y[i] - l.At(x[i])
+		residual += d * d
+	}
+	l.R2 = 1 - residual/products(y, y)
 	return l, true
+}
+
+func mean(v []float64) float64 {
+	sum := 0.0
+	for _, x := range v {
+		sum += x
+	}
+	return sum / float64(len(v))
+}
+
+// products is the sum of products of the deviations from the means: with itself, the values' variance times their number.
+func products(x, y []float64) float64 {
+	mx, my, sum := mean(x), mean(y), 0.0
+	for i := range x {
+		sum += (x[i] - mx) * (y[i] - my)
+	}
+	return sum
+}
+
+// correlation is Pearson's.
+func correlation(x, y []float64) float64 {
+	return products(x, y) / math.Sqrt(products(x, x)*products(y, y))
 }
 
 // At is the line's value.
@@ -52,8 +79,7 @@ func meanSDOf(values []float64) meanSD {
 	if len(v) == 0 {
 		return meanSD{math.NaN(), math.NaN(), 0}
 	}
-	m, sd := stat.MeanStdDev(v, nil)
-	return meanSD{m, sd, len(v)}
+	return meanSD{mean(v), math.Sqrt(products(v, v) / float64(len(v)-1)), len(v)}
 }
 
 // errorStats sums up predictions against measurements: the mean absolute relative error, the share within ±10 % and the
@@ -84,7 +110,7 @@ func errorsOf(predicted, actual []float64) errorStats {
 		}
 	}
 	if e.N > 2 {
-		e.Spearman = stat.Correlation(ranks(p), ranks(a), nil)
+		e.Spearman = correlation(ranks(p), ranks(a))
 	}
 	return e
 }

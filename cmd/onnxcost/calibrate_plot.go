@@ -21,7 +21,7 @@ func drawFit(ctx context.Context, w io.Writer, path string, samples *calibrate.S
 		return err
 	}
 	ext := filepath.Ext(path)
-	for _, fig := range plots.Calibration(f, d, plots.Style{}) {
+	for _, fig := range plots.Calibration(drawnFit(f), d, plots.Style{}) {
 		name := path
 		if fig.Name != "fit" {
 			name = strings.TrimSuffix(path, ext) + "-" + strings.TrimPrefix(fig.Name, "fit-") + ext
@@ -35,4 +35,19 @@ func drawFit(ctx context.Context, w io.Writer, path string, samples *calibrate.S
 		}
 	}
 	return nil
+}
+
+// drawnFit is a fit as plots takes it.
+func drawnFit(f *calibrate.Fitted) *plots.Fitted {
+	d := &plots.Fitted{Notes: f.Notes}
+	for _, p := range f.Points {
+		d.Points = append(d.Points, plots.FittedPoint(p))
+	}
+	for _, p := range f.Power {
+		d.Power = append(d.Power, plots.FittedPower(p))
+	}
+	for _, r := range f.Roofs {
+		d.Roofs = append(d.Roofs, plots.FittedRoof(r))
+	}
+	return d
 }

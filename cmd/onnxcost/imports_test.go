@@ -14,7 +14,7 @@ import (
 const module = "github.com/onnxcost/onnxcost/"
 
 // allowed lists, per package, the packages of this module that it may import; internal packages count as part of the
-// folder that holds them. The direction is cmd → plots → calibrate → costmodel → {analyzer, specs}.
+// folder that holds them. The direction is cmd → {plots, calibrate} → costmodel → {analyzer, specs}.
 var allowed = map[string][]string{
 	"internal/bound":  {},
 	"specs":           {},
@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"calibrate/cuda":  {},
 	"calibrate/ort":   {"analyzer/onnx"},
 	"calibrate":       {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs", "costmodel", "calibrate/cuda", "calibrate/ort"},
-	"plots":           {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs", "costmodel", "calibrate"},
+	"plots":           {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs", "costmodel"},
 	"cmd/onnxcost":    {"*"},
 }
 
@@ -81,6 +81,36 @@ func TestImports(t *testing.T) {
 	}
 	if !seen["analyzer"] || !seen["cmd/onnxcost"] {
 		t.Fatalf("go list found %v, want at least the analyzer and the command", seen)
+	}
+}
+
+// TestPlotsAreLight holds what a program takes in that only draws: no C below plots, and fewer than 30 packages beyond those
+// that gonum/plot itself needs.
+func TestPlotsAreLight(t *testing.T) {
+	const most = 30
+	needs := func(pkg string) (list []string) {
+		out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}} {{len .CgoFiles}}{{end}}", pkg).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(out)) {
+			path, cgo, ok := strings.Cut(strings.TrimSpace(line), " ")
+			if !ok {
+				continue
+			}
+			if list = append(list, path); cgo != "0" {
+				t.Errorf("%s needs %s, which has C in it", pkg, path)
+			}
+		}
+		return list
+	}
+	library := needs("gonum.org/v1/plot")
+	own := slices.DeleteFunc(needs(module+"plots"), func(p string) bool { return slices.Contains(library, p) })
+	if !slices.Contains(own, module+"costmodel") {
+		t.Fatalf("go list found %v, want the cost model among them", own)
+	}
+	if len(own) >= most {
+		t.Errorf("plots needs %d packages beyond gonum/plot, want fewer than %d: %v", len(own), most, own)
 	}
 }
 
