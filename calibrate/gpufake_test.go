@@ -41,7 +41,6 @@ type fakeCard struct {
 	calls   map[string]int
 	fail    func(call string, n int) error
 	touched float64
-	last    map[cuda.Buffer]float64
 	done    []segment // in the order of time
 	settled float64   // joules before the first of done
 	capture *[]fakeKernel
@@ -71,7 +70,7 @@ func newFakeCard(t testing.TB) *fakeCard {
 			cuda.INT8: {1500e12, 3.8e-6, 44, 240, 0.5, 0.8}, cuda.FP8: {1550e12, 4.0e-6, 40, 260, 0.5, 0.8}},
 		idleW: 75, activeW: 60, joulesByte: 60e-12,
 		joulesOp: map[cuda.DType]float64{cuda.FP32: 7e-12, cuda.TF32: 1.1e-12, cuda.FP16: 0.55e-12, cuda.BF16: 0.55e-12, cuda.INT8: 0.28e-12, cuda.FP8: 0.28e-12},
-		memory:   64 << 30, calls: map[string]int{}, last: map[cuda.Buffer]float64{}}
+		memory:   64 << 30, calls: map[string]int{}}
 }
 
 // Now and Sleep make the card a clock.
@@ -128,6 +127,8 @@ type fakeObject struct {
 	nodes []fakeKernel
 	name  string
 	gemm  cuda.GEMM
+	work  float64 // seconds of the product's arithmetic
+	last  float64 // where in the card's traffic a buffer was touched last, 0 for never
 }
 
 func (o *fakeObject) Close() error {
@@ -137,7 +138,6 @@ func (o *fakeObject) Close() error {
 	o.freed = true
 	o.f.open--
 	o.f.used -= o.bytes
-	delete(o.f.last, o)
 	return nil
 }
 
@@ -203,13 +203,18 @@ func (c *fakeContext) Matmul(g cuda.GEMM, _ int64) (cuda.Matmul, error) {
 		return nil, fmt.Errorf("%s: %w", g.DType, cuda.ErrNoAlgorithm)
 	}
 	if q := g.DType.Multiple(); g.M%q+g.N%q+g.K%q != 0 {
-		c.t.Errorf("%+v: extents are no multiples of %d", g, q)
+		c.t.Errorf("%+v: dimensions are no multiples of %d", g, q)
 	}
 	o, err := c.card().object("matmul", 50e-6)
 	if err != nil {
 		return nil, err
 	}
 	o.gemm = g
+	padded := g // odd dimensions cost the padding of the vector loads
+	if g.DType != cuda.FP32 {
+		padded.N, padded.K = (g.N+7)/8*8, (g.K+7)/8*8
+	}
+	o.work = c.products[g.DType].seconds(padded, float64(c.info.SMs), c.dram)
 	return o, nil
 }
 
@@ -258,7 +263,7 @@ func (f *fakeCard) traffic(buffers ...cuda.Buffer) (sec, dram float64) {
 	}
 	for _, b := range buffers {
 		distance := math.Inf(1)
-		if at, ok := f.last[b]; ok {
+		if at := b.(*fakeObject).last; at > 0 {
 			distance = f.touched + total - at
 		}
 		hit := math.Max(0, math.Min(1, 2-distance/f.usable))
@@ -267,7 +272,7 @@ func (f *fakeCard) traffic(buffers ...cuda.Buffer) (sec, dram float64) {
 	}
 	f.touched += total
 	for _, b := range buffers {
-		f.last[b] = f.touched
+		b.(*fakeObject).last = f.touched
 	}
 	return sec, far
 }
@@ -330,18 +335,13 @@ func (s *fakeStream) Matmul(m cuda.Matmul, o cuda.Operands) error {
 	if a, b, d := g.Sizes(); o.A.Bytes() < a || o.B.Bytes() < b || o.D.Bytes() < d || o.Workspace.Bytes() < m.Workspace() {
 		s.f.t.Errorf("%+v: operands of %d, %d and %d bytes", g, o.A.Bytes(), o.B.Bytes(), o.D.Bytes())
 	}
-	// Odd extents cost the padding of the vector loads.
-	padded := g
-	padded.N, padded.K = (g.N+7)/8*8, (g.K+7)/8*8
-	if g.DType == cuda.FP32 {
-		padded = g
-	}
+	work := m.(*fakeObject).work
 	var far float64
 	return s.enqueue(fakeKernel{
 		seconds: func() float64 {
 			sec, d := s.f.traffic(o.A, o.B, o.D)
 			far = d
-			return p.start + math.Max(p.seconds(padded, float64(s.f.info.SMs), s.f.dram), sec/p.share)
+			return p.start + math.Max(work, sec/p.share)
 		},
 		joules: func() float64 { return far*s.f.joulesByte + g.FLOPs()*s.f.joulesOp[g.DType] },
 	}, "gemm", 4e-6)

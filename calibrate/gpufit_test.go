@@ -18,6 +18,7 @@ import (
 // TestProfileGPU fits what a fake card's sweep found: the card's own figures come back, shapes that no sweep has seen
 // are foretold, and the profile predicts networks.
 func TestProfileGPU(t *testing.T) {
+	t.Parallel()
 	f := newFakeCard(t)
 	s, _, err := gatherFake(t, f, 11, time.Minute)
 	if err != nil {
@@ -144,6 +145,7 @@ func checkPredicts(t *testing.T, d *specs.Device, f *fakeCard) {
 
 // TestProfileGPUFromFile refits the written samples: the same file gives the same profile.
 func TestProfileGPUFromFile(t *testing.T) {
+	t.Parallel()
 	f := newFakeCard(t)
 	s, _, err := gatherFake(t, f, 5, 20*time.Second)
 	if err != nil {
@@ -198,6 +200,7 @@ func TestProfileGPUFromFile(t *testing.T) {
 }
 
 func TestProfileGPURefuses(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ file, want string }{
 		{"BenchmarkCUDA/class=gemm/dtype=fp16/batch=1/m=8/n=8/k=8 1 1 sec/op\n", "gpu-sms"},
 		{"gpu-sms: 4\nBenchmarkCUDA/class=gemm/dtype=fp16/batch=1/m=0/n=8/k=8 1 1 sec/op\n", "m: want a whole number"},

@@ -12,6 +12,7 @@ import (
 )
 
 func TestGatherGPUSeesThrottling(t *testing.T) {
+	t.Parallel()
 	f := newFakeCard(t)
 	f.slow = func(at float64) float64 {
 		if at > 25 {
@@ -30,6 +31,7 @@ func TestGatherGPUSeesThrottling(t *testing.T) {
 }
 
 func TestGatherGPUPower(t *testing.T) {
+	t.Parallel()
 	f := newFakeCard(t)
 	s, notes, err := gatherFake(t, f, 1, 90*time.Second)
 	if err != nil {
@@ -80,6 +82,7 @@ func TestGatherGPUPower(t *testing.T) {
 }
 
 func TestGatherGPUSensors(t *testing.T) {
+	t.Parallel()
 	f := newFakeCard(t)
 	f.powerBias = 0.12
 	_, notes, err := gatherFake(t, f, 1, 40*time.Second)

@@ -44,6 +44,7 @@ func count(s *Samples, class, key, value string) int {
 }
 
 func TestGatherGPU(t *testing.T) {
+	t.Parallel()
 	f := newFakeCard(t)
 	s, notes, err := gatherFake(t, f, 7, time.Minute)
 	if err != nil {
@@ -95,6 +96,7 @@ func TestGatherGPU(t *testing.T) {
 
 // TestGatherGPUMeasures compares medians with what the card takes: events, batches, graphs and rotation leave no trace.
 func TestGatherGPUMeasures(t *testing.T) {
+	t.Parallel()
 	f := newFakeCard(t)
 	f.noise = 0
 	s, _, err := gatherFake(t, f, 3, time.Minute)
@@ -148,6 +150,7 @@ func TestGatherGPUMeasures(t *testing.T) {
 }
 
 func TestGatherGPUOutOfMemory(t *testing.T) {
+	t.Parallel()
 	f := newFakeCard(t)
 	f.memory = 1 << 30
 	s, notes, err := gatherFake(t, f, 1, 30*time.Second)
@@ -196,6 +199,7 @@ func TestGatherGPUOutOfMemory(t *testing.T) {
 // moments all over a sweep: whatever happens, everything is given back (the fake card's Close counts), and samples that
 // were complete are returned.
 func TestGatherGPUCleansUp(t *testing.T) {
+	t.Parallel()
 	whole := newFakeCard(t)
 	all, _, err := gatherFake(t, whole, 1, 5*time.Second)
 	if err != nil {
@@ -327,6 +331,7 @@ func TestGPUSweep(t *testing.T) {
 
 // TestBenchstatComparesCards runs the real tool on the samples of two cards.
 func TestBenchstatComparesCards(t *testing.T) {
+	t.Parallel()
 	tool, err := exec.LookPath("benchstat")
 	if err != nil {
 		t.Skip("needs benchstat in PATH")
@@ -358,6 +363,7 @@ func TestBenchstatComparesCards(t *testing.T) {
 }
 
 func TestGatherGPUFails(t *testing.T) {
+	t.Parallel()
 	f := newFakeCard(t)
 	f.fail = func(call string, n int) error {
 		if call == "gemm" && n > 3000 {
@@ -393,6 +399,7 @@ func TestGatherGPUFails(t *testing.T) {
 
 // TestGatherGPUInterrupted stops in the middle: the samples so far stay, the card is clean.
 func TestGatherGPUInterrupted(t *testing.T) {
+	t.Parallel()
 	for _, at := range []float64{5, 25, 50} {
 		f := newFakeCard(t)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -414,6 +421,7 @@ func TestGatherGPUInterrupted(t *testing.T) {
 
 // TestGatherGPUSlowCard runs on a card a hundred times slower: the sweep stays within its time.
 func TestGatherGPUSlowCard(t *testing.T) {
+	t.Parallel()
 	f := newFakeCard(t)
 	f.info.Major, f.info.Minor, f.info.SMs, f.info.L2Bytes, f.memory = 6, 1, 10, 1<<20, 4<<30
 	f.dram, f.cache, f.usable = 80e9, 200e9, 512<<10
