@@ -215,7 +215,7 @@ func TestFitRecoversAMachine(t *testing.T) {
 // planOf is the plan of a model on a processor.
 func planOf(t *testing.T, m *onnx.Model, cpu *specs.Processor) *costmodel.Plan {
 	t.Helper()
-	r, err := analyzer.Analyze(context.Background(), m, analyzer.Options{})
+	r, err := analyzeMicro(context.Background(), m)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/costmodel"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -85,7 +86,7 @@ func lowerPoints(ctx context.Context, points []ortPoint, cpu *specs.Processor) (
 		if err != nil {
 			return nil, err
 		}
-		r, err := analyzer.Analyze(ctx, m, analyzer.Options{})
+		r, err := analyzeMicro(ctx, m)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.Micro.name(), err)
 		}
@@ -102,6 +103,21 @@ func lowerPoints(ctx context.Context, points []ortPoint, cpu *specs.Processor) (
 		d.ops = append(d.ops, 2*float64(ops))
 	}
 	return d, nil
+}
+
+// analyzeMicro analyses the model of a microbenchmark. Dimensions that depend on data are at their bounds: the data of a
+// microbenchmark see to it.
+func analyzeMicro(ctx context.Context, m *onnx.Model) (*analyzer.Report, error) {
+	r, err := analyzer.Analyze(ctx, m, analyzer.Options{})
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range r.Symbols {
+		if n, err := s.Upper.Eval(r.Dims); err == nil && s.Input == "" {
+			r.Dims[s.Name] = n
+		}
+	}
+	return r, nil
 }
 
 // fill evaluates the terms under cache sizes.

@@ -24,6 +24,7 @@ const (
 type micro struct {
 	g     *onnx.Graph
 	nodes int
+	opset int64 // 0 for microOpset
 }
 
 // arg is a value of the model under construction.
@@ -167,7 +168,7 @@ func (m *micro) model(results ...arg) *onnx.Model {
 		last = m.op("Max", []int64{1}, flat)
 	}
 	m.g.Outputs = []onnx.ValueInfo{{Name: last.name, Type: tensorType(onnx.Float32, last.dims)}}
-	return &onnx.Model{IRVersion: microIR, ProducerName: "onnxcost", Opsets: []onnx.OpsetID{{Version: microOpset}}, Graph: m.g}
+	return &onnx.Model{IRVersion: microIR, ProducerName: "onnxcost", Opsets: []onnx.OpsetID{{Version: max(m.opset, microOpset)}}, Graph: m.g}
 }
 
 func attrInt(name string, v int64) onnx.Attribute {

@@ -265,4 +265,4 @@ var convTranspose = microClass{
 }
 
 // microClasses are all classes, in the order of a sweep.
-var microClasses = slices.Concat(convClasses, matrixClasses, elementClasses, windowClasses, moveClasses, chainClasses, fusedClasses, blockClasses)
+var microClasses = slices.Concat(convClasses, matrixClasses, elementClasses, windowClasses, moveClasses, chainClasses, fusedClasses, blockClasses, restClasses)

@@ -3,6 +3,7 @@ package costmodel
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/specs"
@@ -80,8 +81,10 @@ func (m *ortModel) kernel(terms []Term, l *load) kernelTime {
 	var t kernelTime
 	var node, traffic, own float64
 	for _, x := range terms {
-		s := x.Value * m.coefficient(x, l.Kernel.Kind)
+		c, how := m.coefficient(x, l.Kernel.Kind)
+		s := x.Value * c
 		t.Seconds += s
+		t.rests = max(t.rests, how)
 		switch x.Group {
 		case NodeGroup:
 			node += s
@@ -109,17 +112,51 @@ func (m *ortModel) kernel(terms []Term, l *load) kernelTime {
 	return t
 }
 
-// coefficient is that of the term's group or, for operators that no microbenchmark had, of their kind. Shared groups
-// have no stand-in.
-func (m *ortModel) coefficient(t Term, kind Kind) float64 {
+// knowledge says what a coefficient rests on.
+type knowledge int
+
+const (
+	measured knowledge = iota // a microbenchmark of the group
+	related                   // one of another mode of the operator
+	likeKind                  // those of other operators of its kind
+)
+
+// coefficient is that of the term's group or, where no microbenchmark had it, of another mode of the operator or of the
+// dear ones of its kind. Shared groups have no stand-in.
+func (m *ortModel) coefficient(t Term, kind Kind) (float64, knowledge) {
 	if g, ok := m.fit.Groups[t.Group]; ok {
-		return g.Term(t.Name)
+		return g.Term(t.Name), measured
 	}
 	if t.Group == NodeGroup || t.Group == TrafficGroup {
-		return 0
+		return 0, measured
 	}
-	return m.fit.Groups[m.kinds[kind]].Term(t.Name)
+	for name := t.Group; ; {
+		i := strings.LastIndexByte(name, '_')
+		if i < 0 {
+			break
+		}
+		name = name[:i]
+		if g, ok := m.fit.Groups[name]; ok {
+			return termOrElements(g, t.Name), related
+		}
+	}
+	return termOrElements(m.fit.Groups[m.kinds[kind]], t.Name), likeKind
 }
+
+// termOrElements is a coefficient of a group, and what an element costs there where it has none of that name: what is
+// counted costs at least as much as an element.
+func termOrElements(g specs.Group, name string) float64 {
+	if c, ok := g.Terms[name]; ok {
+		return c.Value
+	}
+	return g.Term("elements")
+}
+
+// unmeasuredBy is the factor by which a kernel may take more or less than what others tell of it: 3 where another mode of
+// its operator was measured, 10 where nothing but other operators was. Modes of the operators that have microbenchmarks
+// differ by up to 4 from each other (element-wise forms, Pad, Cast) and, where the algorithm is another, by up to 30
+// (Resize); operators of a kind by up to 50.
+var unmeasuredBy = [...]float64{measured: 1, related: 3, likeKind: 10}
 
 // host: the calling thread runs one kernel after the other.
 func (m *ortModel) host() (dispatchS, gapS float64) { return 0, 0 }
@@ -142,9 +179,15 @@ func (m *ortModel) interval(loads []load, times []kernelTime) (low, high float64
 	}
 	var sums []sum // in the order of the kernels: a sum of floats depends on its order
 	at := map[string]int{}
-	var all float64
+	var all, more, less float64
 	for i := range times {
 		s := times[i].Seconds * loads[i].Times
+		all += s
+		if f := unmeasuredBy[times[i].rests]; f > 1 { // it may be another time altogether
+			more += s * (f - 1)
+			less += s * (1 - 1/f)
+			continue
+		}
 		k, seen := at[times[i].Group]
 		if !seen {
 			k = len(sums)
@@ -153,7 +196,6 @@ func (m *ortModel) interval(loads []load, times []kernelTime) (low, high float64
 		}
 		sums[k].total += s
 		sums[k].square += s * times[i].Seconds
-		all += s
 	}
 	common := m.spread(m.fit.Residuals)
 	if all == 0 {
@@ -169,7 +211,7 @@ func (m *ortModel) interval(loads []load, times []kernelTime) (low, high float64
 	}
 	drift := m.fit.Groups[RunGroup].Term("drift")
 	width := z90 * math.Sqrt(v+drift*drift+wholeNetwork*wholeNetwork)
-	return math.Exp(-width), math.Exp(width)
+	return math.Exp(-width) * (1 - less/all), math.Exp(width) * (1 + more/all)
 }
 
 // spread is the standard deviation of a normal distribution with the residuals' central 80 %.

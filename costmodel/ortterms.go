@@ -64,7 +64,14 @@ func ORTTerms(p *Plan, env dim.Env, cache ORTCache, threads int) ([][]Term, erro
 	out := make([][]Term, len(ks))
 	far := distances(p, ks, cache)
 	called := false
+	executions := func(k *Kernel) float64 {
+		n, _ := k.Times.Eval(env) // a dimension without a value has been an error above
+		return float64(n)
+	}
 	for i := range ks {
+		if ks[i].Kind == KindControl {
+			ks[i].trips = tripsOf(p.Kernels, i, executions)
+		}
 		out[i] = ks[i].terms(cache, share, far[i])
 		if !called && ks[i].forks > 0 { // the other threads come late to the first work of an inference
 			out[i], called = append(out[i], Term{NodeGroup, "first_forks", 1}), true
@@ -99,6 +106,7 @@ type ortKernel struct {
 	near                 float64 // size of the core's own cache, in bytes
 	threads              float64 // of the runtime
 	share                float64 // of the work, that the busiest thread has
+	trips                float64 // of the bodies of a Loop or a Scan
 	forks                float64 // how often the threads are called together
 	group                string
 	batch, gm, gn, gk, g float64 // of the first contraction: Batch, M, N, K, Groups
@@ -157,7 +165,10 @@ func (k *ortKernel) terms(cache ORTCache, share weightShares, far distant) []Ter
 	k.near = cache.Near
 	k.list = append(k.list, Term{NodeGroup, "calls", 1})
 	switch k.Kind {
-	case KindView, KindHost, KindControl, KindContainer:
+	case KindView, KindHost, KindContainer:
+		return k.list
+	case KindControl:
+		k.control()
 		return k.list
 	}
 	switch {
@@ -404,6 +415,11 @@ func (k *ortKernel) stream() {
 			kind = "_product"
 		}
 		k.group += kind
+		if k.Op == "Cast" {
+			k.group += k.castMode()
+		} else {
+			k.group += k.typeMode()
+		}
 		k.add("elements", outputs)
 		if run > 0 {
 			k.add("runs", outputs/run)
@@ -412,7 +428,15 @@ func (k *ortKernel) stream() {
 			k.add("branches", outputs*ramp(outputs, learnedBranches, 2*learnedBranches))
 		}
 	case KindReduction:
-		k.reduction(inputs, outputs)
+		switch k.Op {
+		case "TopK":
+			k.topK()
+		case "CumSum":
+			k.group += k.axisMode()
+			k.add("elements", outputs)
+		default:
+			k.reduction(inputs, outputs)
+		}
 	case KindNormalization:
 		s := first(k.in, 0)
 		row := lastExtent(s)
@@ -429,7 +453,11 @@ func (k *ortKernel) stream() {
 	case KindMovement, KindReorder:
 		k.movement(outputs)
 	default:
-		k.add("elements", math.Max(inputs, outputs))
+		if k.Op == "NonMaxSuppression" {
+			k.suppression()
+		} else {
+			k.add("elements", math.Max(inputs, outputs))
+		}
 	}
 	k.call()
 }

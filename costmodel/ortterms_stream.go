@@ -87,6 +87,7 @@ func (k *ortKernel) pooling(outputs float64) {
 		k.add("results", outputs)
 		return
 	}
+	k.group += k.poolMode()
 	taps := 1.0
 	for _, t := range k.attrs.intsAttr("kernel_shape") {
 		taps *= float64(t)
@@ -106,7 +107,16 @@ func (k *ortKernel) movement(moved float64) {
 		k.add("runs", k.concatRuns())
 	case "Split":
 		k.add("runs", k.splitRuns())
-	case "Slice", "Pad", "Expand":
+	case "Pad":
+		k.group += k.padMode()
+		k.add("runs", moved/math.Max(1, lastExtent(first(k.out, 0))))
+	case "GridSample":
+		k.group += "_" + k.attrs.strAttr("mode", "bilinear")
+	case "ScatterElements", "ScatterND", "Scatter":
+		if s := first(k.in, len(k.in)-1); s != nil {
+			k.add("updates", volume(s))
+		}
+	case "Slice", "Expand":
 		k.add("runs", moved/math.Max(1, lastExtent(first(k.out, 0))))
 	case "Gather":
 		k.add("runs", moved/k.gatherRun())
@@ -118,14 +128,7 @@ func (k *ortKernel) movement(moved float64) {
 			k.add("runs", s[0]*s[1]*s[2])
 		}
 	case "Resize", "Upsample":
-		if k.Layout == LayoutNCHWc {
-			k.group += "_blocked"
-		}
-		if mode := k.attrs.strAttr("mode", "nearest"); mode == "nearest" && k.Layout != LayoutNCHWc && k.doubles() {
-			k.group += "_twice"
-		} else {
-			k.group += "_" + mode
-		}
+		k.group += k.resizeMode()
 	}
 	k.add("elements", moved)
 }

@@ -64,6 +64,8 @@ type kernelTime struct {
 	Bound   Bound
 	// Group names the part of the fit or the prior that the time rests on; intervals weigh the parts by their time.
 	Group string
+	// rests says how near the microbenchmarks were that a fitted time rests on.
+	rests knowledge
 	// CacheBytes is the part of the traffic that never reaches main memory.
 	CacheBytes float64
 	// Parts divides Seconds among the priors of a datasheet prediction, by their index; nil for fits.
