@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/onnxcost/onnxcost/calibrate/cuda"
+	"github.com/onnxcost/onnxcost/calibrate/internal/machine"
 )
 
 // GPUOptions steer GatherGPU.
@@ -99,8 +100,7 @@ func (g *gpuGather) openMeter() {
 
 // configure writes down what the samples are of.
 func (g *gpuGather) configure(d cuda.Driver) {
-	m := thisMachine()
-	g.samples.Config = m.config()
+	g.samples.Config = conditions(machine.This())
 	i := g.card.ctx.Info()
 	version, cublas := d.Versions()
 	number := func(key string, v float64) {

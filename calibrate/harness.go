@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/onnxcost/onnxcost/calibrate/internal/machine"
 )
 
 // A subject is something to time.
@@ -106,7 +108,7 @@ func timeInTurns(ctx context.Context, subjects []subject, rules Rules, progress 
 	runtime.LockOSThread() // a move to another thread between runs would show in the spread
 	defer runtime.UnlockOSThread()
 	if len(rules.cpus) > 0 {
-		defer pin(rules.cpus[0])()
+		defer machine.Pin(rules.cpus[0])()
 	}
 	var last *turns // whose latest burst waits for the reading after it
 	for left := len(subjects); left > 0; {

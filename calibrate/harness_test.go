@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"testing/fstest"
 	"time"
 )
 
@@ -149,30 +148,6 @@ func TestTimingSeesLoadAndDrift(t *testing.T) {
 	}
 	if d := timings[2].Drift; math.Abs(d-(1.45/1.05-1)) > 1e-12 {
 		t.Errorf("drift: got %g", d)
-	}
-}
-
-func TestMachineFrom(t *testing.T) {
-	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
-	m := machineFrom(fstest.MapFS{
-		"proc/cpuinfo": file("processor\t: 0\nvendor_id\t: GenuineIntel\nmodel name\t: Some CPU\nflags\t\t: fpu avx avx2 fma avx512f\n\nprocessor\t: 1\nmodel name\t: Other\n"),
-		"proc/loadavg": file("1.50 1.0 0.5 1/100 5\n"),
-		"proc/meminfo": file("MemTotal:       1024 kB\n"),
-		"sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": file("powersave\n"),
-		"sys/devices/system/cpu/cpu0/cache/index0/level":       file("1\n"), "sys/devices/system/cpu/cpu0/cache/index0/type": file("Data\n"),
-		"sys/devices/system/cpu/cpu0/cache/index0/size": file("32K\n"), "sys/devices/system/cpu/cpu0/cache/index0/shared_cpu_list": file("0\n"),
-		"sys/devices/system/cpu/cpu0/cache/index1/level": file("1\n"), "sys/devices/system/cpu/cpu0/cache/index1/type": file("Instruction\n"),
-		"sys/devices/system/cpu/cpu0/cache/index2/level": file("3\n"), "sys/devices/system/cpu/cpu0/cache/index2/type": file("Unified\n"),
-		"sys/devices/system/cpu/cpu0/cache/index2/size": file("32M\n"), "sys/devices/system/cpu/cpu0/cache/index2/shared_cpu_list": file("0-3,8\n"),
-	}, 4)
-	if m.CPU != "Some CPU" || m.Load1 != 1.5 || m.MemoryB != 1<<20 || m.Governor != "powersave" || len(m.Features) != 4 {
-		t.Errorf("got %+v", m)
-	}
-	if want := []cacheInfo{{1, 32 << 10, 1}, {3, 32 << 20, 5}}; !slices.Equal(m.Caches, want) {
-		t.Errorf("caches: got %v, want %v", m.Caches, want)
-	}
-	if m := machineFrom(fstest.MapFS{}, 2); m.Load1 != -1 || m.CPU != "" || m.Cores != 2 {
-		t.Errorf("a system that tells nothing: got %+v", m)
 	}
 }
 

@@ -60,7 +60,7 @@ func MeasureORT(ctx context.Context, lib *ort.Library, jobs []Job, o MeasureOpti
 		}
 	}
 	begin := time.Now()
-	room := float64(thisMachine().MemoryB) / 4
+	room := float64(cores().MemoryB) / 4
 	for from := 0; from < len(all); {
 		to, need := from, 0.0
 		for to < len(all) && (to == from || need < room || room == 0 && to-from < 4) {
@@ -113,13 +113,16 @@ func measureTogether(ctx context.Context, lib *ort.Library, jobs []*Job, out []M
 			rules.RAPL = nil // its Err tells why
 		}
 	}
-	rules.cpus, rules.settle = place(o.Threads), settleTime(o.Threads)
+	rules.cpus, rules.settle = cores().Place(o.Threads), settleTime(o.Threads)
 	if s, err := openMicro(ctx, lib, probeMicro, probeOptions(o.Threads, o.Provider), 0); err == nil {
 		defer s.Close()
 		rules.probe = &probe{run: s.Run, known: o.CalmS, patience: rules.Share * time.Duration(len(subjects)) * waiting / 100}
 	}
 	timings, err := timeInTurns(ctx, subjects, rules, nil)
 	for k, t := range timings {
+		if u := cores().Unlike(o.Threads); u != "" && t.Err == nil {
+			t.Warnings = append(t.Warnings, u)
+		}
 		out[at[k]].Timing = t
 	}
 	return err

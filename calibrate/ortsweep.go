@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/onnxcost/onnxcost/calibrate/internal/machine"
 	"github.com/onnxcost/onnxcost/calibrate/ort"
 )
 
@@ -83,13 +84,16 @@ func GatherORT(ctx context.Context, lib *ort.Library, o SweepOptions) (*Samples,
 	rnd := rand.New(rand.NewPCG(o.Seed, 0x7377656570))
 	rnd.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
 
-	g := &gather{o: o, begin: begin, total: len(points), samples: newSamples(lib, o), cpus: place(o.Threads),
+	g := &gather{o: o, begin: begin, total: len(points), samples: newSamples(lib, o), cpus: cores().Place(o.Threads),
 		options: runOptions(o.Threads, o.Provider)}
 	if s, err := o.open(ctx, probeMicro, probeOptions(o.Threads, o.Provider)); err == nil {
 		defer s.Close()
 		g.probe = &probe{run: s.Run}
 	}
 	g.pass(o.For * firstPass / 100)
+	if u := cores().Unlike(o.Threads); u != "" {
+		g.notes = append(g.notes, u)
+	}
 	if o.RAPL != nil {
 		g.notes = append(g.notes, o.RAPL.Notes()...)
 	}
@@ -116,7 +120,7 @@ func GatherORT(ctx context.Context, lib *ort.Library, o SweepOptions) (*Samples,
 
 // blocks measures points, as many at a time as fit into memory.
 func (g *gather) blocks(ctx context.Context, points []Micro) error {
-	memory := thisMachine().MemoryB
+	memory := cores().MemoryB
 	for len(points) > 0 {
 		n := blockLength(points, memory)
 		if err := g.block(ctx, points[:n]); err != nil {
@@ -191,8 +195,7 @@ const usualSweep = 60 * time.Second
 
 func newSamples(lib *ort.Library, o SweepOptions) *Samples {
 	s := &Samples{}
-	m := thisMachine()
-	s.Config = m.config()
+	s.Config = conditions(machine.This())
 	s.Set("backend", "onnxruntime")
 	s.Set("onnxruntime", lib.Version)
 	if block, err := lib.ChannelBlock(); err == nil { // a library that cannot say is taken to be a public build

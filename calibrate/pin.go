@@ -1,8 +1,6 @@
 package calibrate
 
 import (
-	"cmp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,36 +9,8 @@ import (
 )
 
 // Threads that are timed stay on a processor each: where the system moves them, two may share one for many runs, and a
-// session then takes as long as with a single thread. The calling thread has the first processor, the runtime's the others.
-
-// placement chooses processors for n threads out of those allowed, by what the system tells under fsys: the fastest
-// kind first where they differ, one on every core before any core has two, in the system's order. It is nil where there
-// are not enough, and the threads are left alone.
-func placement(fsys fileReader, allowed []int, n int) []int {
-	if n < 1 || len(allowed) < n {
-		return nil
-	}
-	type processor struct{ id, capacity, sibling int }
-	list := make([]processor, len(allowed))
-	for i, id := range allowed {
-		dir := "sys/devices/system/cpu/cpu" + strconv.Itoa(id) + "/"
-		list[i].id = id
-		list[i].capacity, _ = strconv.Atoi(readTrimmed(fsys, dir+"cpu_capacity")) // only where kinds differ; 0 for all elsewhere
-		for _, s := range members(readTrimmed(fsys, dir+"topology/thread_siblings_list")) {
-			if s < id && slices.Contains(allowed, s) {
-				list[i].sibling++
-			}
-		}
-	}
-	slices.SortFunc(list, func(a, b processor) int {
-		return cmp.Or(cmp.Compare(a.sibling, b.sibling), cmp.Compare(b.capacity, a.capacity), cmp.Compare(a.id, b.id))
-	})
-	out := make([]int, n)
-	for i := range out {
-		out[i] = list[i].id
-	}
-	return out
-}
+// session then takes as long as with a single thread. They are on like cores where there are enough (package machine). The
+// calling thread has the first processor, the runtime's the others.
 
 // affinities is a placement as the runtime wants it for the threads that it starts itself: logical processors from 1.
 func affinities(cpus []int) string {
@@ -78,7 +48,7 @@ func timedOptions(threads int, provider string, spin time.Duration) ort.Options 
 	o := ort.Options{Threads: threads, Provider: provider}
 	if threads > 1 {
 		o.Config = map[string]string{"session.intra_op.spin_duration_us": strconv.FormatInt(spin.Microseconds(), 10)}
-		if cpus := place(threads); cpus != nil {
+		if cpus := cores().Place(threads); cpus != nil {
 			o.Config["session.intra_op_thread_affinities"] = affinities(cpus)
 		}
 	}

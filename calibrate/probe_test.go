@@ -3,9 +3,7 @@ package calibrate
 import (
 	"context"
 	"errors"
-	"slices"
 	"testing"
-	"testing/fstest"
 	"time"
 )
 
@@ -106,40 +104,7 @@ func TestProbeFails(t *testing.T) {
 	}
 }
 
-func TestPlacement(t *testing.T) {
-	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
-	const dir = "sys/devices/system/cpu/"
-	pairs := fstest.MapFS{}
-	for i, s := range []string{"0,4", "1,5", "2,6", "3,7", "0,4", "1,5", "2,6", "3,7"} {
-		pairs[dir+"cpu"+string(rune('0'+i))+"/topology/thread_siblings_list"] = file(s + "\n")
-	}
-	neighbours := fstest.MapFS{
-		dir + "cpu0/topology/thread_siblings_list": file("0-1\n"), dir + "cpu1/topology/thread_siblings_list": file("0-1\n"),
-		dir + "cpu2/topology/thread_siblings_list": file("2-3\n"), dir + "cpu3/topology/thread_siblings_list": file("2-3\n"),
-	}
-	little := fstest.MapFS{}
-	for i, s := range []string{"400", "400", "1024", "1024"} {
-		little[dir+"cpu"+string(rune('0'+i))+"/cpu_capacity"] = file(s + "\n")
-	}
-	for _, c := range []struct {
-		name    string
-		fsys    fileReader
-		allowed []int
-		n       int
-		want    []int
-	}{
-		{"a core each before siblings", pairs, []int{0, 1, 2, 3, 4, 5, 6, 7}, 5, []int{0, 1, 2, 3, 4}},
-		{"siblings side by side", neighbours, []int{0, 1, 2, 3}, 3, []int{0, 2, 1}},
-		{"the first of a pair is not allowed", pairs, []int{4, 5, 6}, 2, []int{4, 5}},
-		{"fast cores first", little, []int{0, 1, 2, 3}, 3, []int{2, 3, 0}},
-		{"a system that tells nothing", fstest.MapFS{}, []int{1, 3}, 2, []int{1, 3}},
-		{"too few", pairs, []int{0}, 2, nil},
-		{"none asked for", pairs, []int{0}, 0, nil},
-	} {
-		if got := placement(c.fsys, c.allowed, c.n); !slices.Equal(got, c.want) {
-			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
-		}
-	}
+func TestAffinities(t *testing.T) {
 	if got := affinities([]int{2, 3, 0}); got != "4;1" {
 		t.Errorf("affinities: got %q", got)
 	}

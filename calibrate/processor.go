@@ -23,8 +23,7 @@ func HostProcessor(lib *ort.Library) (*specs.Processor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("channel block of ONNX Runtime: %w", err)
 	}
-	m := thisMachine()
-	return processor(m.Features, strconv.Itoa(block))
+	return processor(cores().Features, strconv.Itoa(block))
 }
 
 // processor is the description by features, of which those that no kernel chooses by are left out, and a channel block,

@@ -107,6 +107,9 @@ func machineDevice(s *Samples, name string) (*specs.Device, error) {
 			continue
 		}
 		c := specs.Cache{Name: fmt.Sprintf("L%d", level+1), Scope: specs.PerUnit, CapacityBytes: specs.Figure{Value: size, Estimate: stated}}
+		if s.Get(prefix+"usual") != "" {
+			c.CapacityBytes.Estimate = "as such a core is usually built; the operating system does not state it"
+		}
 		if number(prefix+"shared") > 1 {
 			c.Scope = specs.PerDevice
 		}
@@ -129,7 +132,7 @@ func conditionsOf(s *Samples) (*specs.Conditions, error) {
 		}
 		c.Seed = seed
 	}
-	for _, key := range []string{"governor", "load", "anchor-spread"} {
+	for _, key := range []string{configKinds, "governor", "load", "anchor-spread", configAssumed} {
 		if v := s.Get(key); v != "" {
 			c.Notes = append(c.Notes, key+": "+v)
 		}

@@ -47,7 +47,7 @@ type RAPL struct {
 
 // powercapFS is the part of a file system that RAPL needs; names are relative to its root.
 type powercapFS interface {
-	fileReader
+	ReadFile(name string) ([]byte, error)
 	ReadDir(name string) ([]fs.DirEntry, error)
 }
 
