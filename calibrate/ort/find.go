@@ -1,6 +1,7 @@
 package ort
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -30,18 +31,32 @@ func Find(explicit string) (string, error) {
 		}
 		return findGiven(given.path, given.from)
 	}
-	home, _ := os.UserHomeDir()
-	cwd, _ := os.Getwd()
-	for _, dir := range slices.Concat(loaderDirs(os.Getenv), nodeDirs(cwd), pythonDirs(home, os.Getenv("VIRTUAL_ENV"), cwd)) {
-		if path := libraryIn(dir); path != "" {
-			return path, nil
-		}
+	if path := here.find(); path != "" {
+		return path, nil
 	}
 	if !Available {
 		return "", errNoCgo
 	}
 	return "", fmt.Errorf("%w: set %s to its path, install the npm package onnxruntime-node or the Python package onnxruntime "+
 		"in the working directory, or install the C library where the loader finds it", ErrNotFound, EnvLibrary)
+}
+
+// A system is what decides where packages put the library and how they call it.
+type system struct{ goos, goarch string }
+
+// here is the system that this program is built for.
+var here = system{runtime.GOOS, runtime.GOARCH}
+
+// find returns the first library of the places to look in, "" where there is none.
+func (s system) find() string {
+	home, _ := os.UserHomeDir()
+	cwd, _ := os.Getwd()
+	for _, dir := range slices.Concat(s.loaderDirs(os.Getenv), s.nodeDirs(cwd), s.pythonDirs(home, os.Getenv("VIRTUAL_ENV"), cwd)) {
+		if path := s.libraryIn(dir); path != "" {
+			return path
+		}
+	}
+	return ""
 }
 
 // findGiven resolves a path that the user gave: a library, or a directory with one.
@@ -54,16 +69,16 @@ func findGiven(path, from string) (string, error) {
 		return path, nil
 	}
 	for _, dir := range []string{path, filepath.Join(path, "lib")} {
-		if lib := libraryIn(dir); lib != "" {
+		if lib := here.libraryIn(dir); lib != "" {
 			return lib, nil
 		}
 	}
-	return "", fmt.Errorf("ONNX Runtime's library (%s): %s: no %s in it: %w", from, path, libraryPatterns()[0], ErrNotFound)
+	return "", fmt.Errorf("ONNX Runtime's library (%s): %s: no %s in it: %w", from, path, here.libraryPatterns()[0], ErrNotFound)
 }
 
 // libraryPatterns are the names that packages give the library, the plain name first.
-func libraryPatterns() []string {
-	switch runtime.GOOS {
+func (s system) libraryPatterns() []string {
+	switch s.goos {
 	case "windows":
 		return []string{"onnxruntime.dll"}
 	case "darwin":
@@ -73,8 +88,8 @@ func libraryPatterns() []string {
 }
 
 // libraryIn returns the newest library in dir, "" where there is none.
-func libraryIn(dir string) string {
-	for _, pattern := range libraryPatterns() {
+func (s system) libraryIn(dir string) string {
+	for _, pattern := range s.libraryPatterns() {
 		found, err := filepath.Glob(filepath.Join(escapeGlob(dir), pattern))
 		if err != nil || len(found) == 0 {
 			continue
@@ -101,7 +116,12 @@ func escapeGlob(dir string) string {
 func compareNumbered(a, b string) int {
 	for a != "" && b != "" {
 		na, nb := leadingDigits(a), leadingDigits(b)
-		if na > 0 && nb > 0 {
+		switch {
+		case na > 0 && nb == 0:
+			return 1 // 1.30.0.dylib says more than 1.dylib
+		case na == 0 && nb > 0:
+			return -1
+		case na > 0:
 			x, _ := strconv.Atoi(a[:na])
 			y, _ := strconv.Atoi(b[:nb])
 			if x != y {
@@ -127,7 +147,7 @@ func leadingDigits(s string) int {
 }
 
 // loaderDirs are the places where the system's loader looks, in its order.
-func loaderDirs(getenv func(string) string) []string {
+func (s system) loaderDirs(getenv func(string) string) []string {
 	var dirs []string
 	add := func(list string) {
 		for _, d := range filepath.SplitList(list) {
@@ -136,7 +156,7 @@ func loaderDirs(getenv func(string) string) []string {
 			}
 		}
 	}
-	switch runtime.GOOS {
+	switch s.goos {
 	case "windows":
 		if exe, err := os.Executable(); err == nil {
 			dirs = append(dirs, filepath.Dir(exe))
@@ -144,10 +164,10 @@ func loaderDirs(getenv func(string) string) []string {
 		add(getenv("PATH"))
 	case "darwin":
 		add(getenv("DYLD_LIBRARY_PATH"))
-		dirs = append(dirs, "/usr/local/lib", "/opt/homebrew/lib")
+		dirs = append(dirs, "/usr/local/lib", "/opt/homebrew/lib", "/opt/homebrew/opt/onnxruntime/lib")
 	default:
 		add(getenv("LD_LIBRARY_PATH"))
-		multiarch := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu", "arm": "arm-linux-gnueabihf"}[runtime.GOARCH]
+		multiarch := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu", "arm": "arm-linux-gnueabihf"}[s.goarch]
 		for _, root := range []string{"/usr/local/lib", "/usr/lib", "/lib"} {
 			if multiarch != "" {
 				dirs = append(dirs, root+"/"+multiarch)
@@ -160,20 +180,14 @@ func loaderDirs(getenv func(string) string) []string {
 }
 
 // nodeDirs are the library directories of onnxruntime-node packages at cwd and above it.
-func nodeDirs(cwd string) []string {
-	system := map[string]string{"windows": "win32"}[runtime.GOOS]
-	if system == "" {
-		system = runtime.GOOS
-	}
-	arch := map[string]string{"amd64": "x64", "386": "ia32"}[runtime.GOARCH]
-	if arch == "" {
-		arch = runtime.GOARCH
-	}
+func (s system) nodeDirs(cwd string) []string {
+	platform := cmp.Or(map[string]string{"windows": "win32"}[s.goos], s.goos)
+	arch := cmp.Or(map[string]string{"amd64": "x64", "386": "ia32"}[s.goarch], s.goarch)
 	var dirs []string
 	for dir := cwd; dir != ""; {
 		for _, modules := range []string{"node_modules", ".tools/npm/node_modules"} {
 			bin := filepath.Join(dir, filepath.FromSlash(modules), "onnxruntime-node", "bin")
-			found, err := filepath.Glob(filepath.Join(escapeGlob(bin), "napi-v*", system, arch))
+			found, err := filepath.Glob(filepath.Join(escapeGlob(bin), "napi-v*", platform, arch))
 			if err != nil {
 				continue
 			}
@@ -191,16 +205,27 @@ func nodeDirs(cwd string) []string {
 
 // pythonDirs are the capi directories of Python's onnxruntime packages: of the active virtual environment, of one
 // beside the working directory, of the user and of the system.
-func pythonDirs(home, virtualEnv, cwd string) []string {
+func (s system) pythonDirs(home, virtualEnv, cwd string) []string {
 	var roots []string
 	for _, r := range []string{virtualEnv, join(cwd, ".venv"), join(cwd, "venv"), join(home, ".local"), "/usr/local", "/usr"} {
 		if r != "" {
 			roots = append(roots, r)
 		}
 	}
+	if s.goos == "darwin" { // Homebrew's Python, the user's packages of Apple's and python.org's, and python.org's own
+		roots = append(roots, "/opt/homebrew")
+		for _, pattern := range []string{join(home, "Library/Python/3*"), "/Library/Frameworks/Python.framework/Versions/3*"} {
+			found, err := filepath.Glob(pattern)
+			if err != nil || pattern == "" {
+				continue
+			}
+			slices.SortFunc(found, func(a, b string) int { return compareNumbered(b, a) })
+			roots = append(roots, found...)
+		}
+	}
 	var dirs []string
 	for _, r := range roots {
-		for _, pattern := range []string{"lib/python3*/site-packages", "lib/python3*/dist-packages", "lib64/python3*/site-packages", "Lib/site-packages"} {
+		for _, pattern := range []string{"lib/python3*/site-packages", "lib/python3*/dist-packages", "lib64/python3*/site-packages", "lib/python/site-packages", "Lib/site-packages"} {
 			found, err := filepath.Glob(filepath.Join(escapeGlob(r), filepath.FromSlash(pattern), "onnxruntime", "capi"))
 			if err != nil {
 				continue

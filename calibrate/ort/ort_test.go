@@ -2,6 +2,7 @@ package ort
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -57,7 +58,7 @@ func TestFind(t *testing.T) {
 		}
 	}
 	env("", "")
-	if usual := libraryInAny(loaderDirs(func(string) string { return "" })); usual != "" {
+	if usual := libraryInAny(here.loaderDirs(func(string) string { return "" })); usual != "" {
 		t.Skip("this machine has a library where the loader looks: " + usual)
 	}
 	want("node_modules here, newest interface first", "", node)
@@ -99,9 +100,71 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestFindOnOtherSystems looks where packages for macOS and Windows put the library, which is nowhere else.
+func TestFindOnOtherSystems(t *testing.T) {
+	const node = "node_modules/onnxruntime-node/bin/napi-v6/"
+	for _, c := range []struct {
+		system system
+		files  []string
+		want   string
+	}{
+		{system{"darwin", "arm64"}, []string{node + "darwin/arm64/libonnxruntime.1.30.0.dylib", node + "darwin/arm64/libonnxruntime.1.dylib",
+			node + "linux/arm64/libonnxruntime.so.1"}, node + "darwin/arm64/libonnxruntime.1.30.0.dylib"},
+		{system{"darwin", "amd64"}, []string{node + "darwin/arm64/libonnxruntime.1.30.0.dylib"}, ""},
+		{system{"darwin", "arm64"}, []string{".venv/lib/python3.13/site-packages/onnxruntime/capi/libonnxruntime.1.30.0.dylib",
+			".venv/lib/python3.13/site-packages/onnxruntime/capi/libonnxruntime.1.9.0.dylib"},
+			".venv/lib/python3.13/site-packages/onnxruntime/capi/libonnxruntime.1.30.0.dylib"},
+		{system{"darwin", "arm64"}, []string{"Library/Python/3.9/lib/python/site-packages/onnxruntime/capi/libonnxruntime.1.30.0.dylib",
+			"Library/Python/3.12/lib/python/site-packages/onnxruntime/capi/libonnxruntime.1.30.0.dylib"},
+			"Library/Python/3.12/lib/python/site-packages/onnxruntime/capi/libonnxruntime.1.30.0.dylib"},
+		{system{"windows", "amd64"}, []string{node + "win32/x64/onnxruntime.dll", node + "win32/x64/DirectML.dll"}, node + "win32/x64/onnxruntime.dll"},
+		{system{"linux", "arm64"}, []string{node + "linux/x64/libonnxruntime.so.1", node + "linux/arm64/libonnxruntime.so.1"},
+			node + "linux/arm64/libonnxruntime.so.1"},
+	} {
+		dir := t.TempDir()
+		for _, f := range c.files {
+			touch(t, filepath.Join(dir, filepath.FromSlash(f)))
+		}
+		t.Chdir(dir)
+		t.Setenv("HOME", dir)
+		for _, name := range []string{"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH", "VIRTUAL_ENV"} {
+			t.Setenv(name, "")
+		}
+		got := c.system.find()
+		if rel, err := filepath.Rel(dir, got); got != "" && err == nil {
+			got = filepath.ToSlash(rel)
+		}
+		if got != c.want {
+			t.Errorf("%v with %v: got %s, want %s", c.system, c.files, got, c.want)
+		}
+	}
+}
+
+// TestVersionOfPackages reads the release from the files of every system in an onnxruntime-node package.
+func TestVersionOfPackages(t *testing.T) {
+	npm := os.Getenv("ONNXCOST_NPM")
+	if npm == "" {
+		t.Skip("needs ONNXCOST_NPM, a node_modules folder with onnxruntime-node")
+	}
+	var stated struct{ Version string }
+	b, err := os.ReadFile(filepath.Join(npm, "onnxruntime-node", "package.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &stated)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"linux/x64/libonnxruntime.so.1", "linux/arm64/libonnxruntime.so.1", "darwin/arm64/libonnxruntime." + stated.Version + ".dylib"} {
+		path := filepath.Join(npm, "onnxruntime-node", "bin", "napi-v6", filepath.FromSlash(file))
+		if got := fileVersion(path); got != stated.Version {
+			t.Errorf("%s: got %q, want %s", file, got, stated.Version)
+		}
+	}
+}
+
 func libraryInAny(dirs []string) string {
 	for _, d := range dirs {
-		if l := libraryIn(d); l != "" {
+		if l := here.libraryIn(d); l != "" {
 			return l
 		}
 	}
