@@ -25,6 +25,9 @@ type Options struct {
 	// KeepFree leaves the leading dimension free too.
 	KeepFree bool
 
+	// Operators are the user's own, which go before those that the program knows and before functions of the model.
+	Operators []op.Definition
+
 	askAll bool // for tests: no node takes the result of another's rule
 }
 
@@ -83,6 +86,9 @@ func (e *OptionError) Unwrap() error { return e.Err }
 
 func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.Env) (*Report, error) {
 	e := &engine{ctx: ctx, model: m, binding: binding, block: opt.ChannelBlock, names: map[string]int{}}
+	if err := e.define(opt.Operators); err != nil {
+		return nil, err
+	}
 	if m.Graph == nil {
 		return nil, &GraphError{Model: m.Path, Msg: "the model has no graph"}
 	}

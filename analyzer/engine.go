@@ -25,8 +25,9 @@ type engine struct {
 	ctx     context.Context
 	model   *onnx.Model
 	funcs   map[funcKey]*onnx.Function
-	binding dim.Env // symbols that are replaced before inference
-	block   int64   // see ChannelBlock; 0 until it is asked for
+	own     map[funcKey][]*op.Rule // the user's operators, newest first
+	binding dim.Env                // symbols that are replaced before inference
+	block   int64                  // see ChannelBlock; 0 until it is asked for
 
 	values    []op.Value     // current slab
 	shapes    [256]*op.Value // see sealShape
@@ -45,8 +46,10 @@ type engine struct {
 	dropped  int     // diagnostics beyond the bound
 	folded   []*Node // see Report.Folded
 	unknown  map[string]int
-	counted  int // nodes seen
-	known    int // nodes with a rule
+	// uncounted are the rules whose note was given.
+	uncounted map[*op.Rule]bool
+	counted   int // nodes seen
+	known     int // nodes with a rule
 }
 
 type funcKey struct{ domain, name, overload string }

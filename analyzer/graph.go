@@ -119,4 +119,5 @@ const (
 	CodeOverflow     = "overflow"
 	CodeTripCount    = "trip-count"
 	CodeBranch       = "branch"
+	CodeUncounted    = "uncounted"
 )

@@ -37,7 +37,7 @@ func (e *engine) inferNodes(g *onnx.Graph, protos []*onnx.Node, s *scope) ([]*No
 				return nil, err
 			}
 		}
-		if f := e.function(p); f != nil {
+		if f := e.function(p); f != nil && e.ownRules(p) == nil {
 			inner, err := e.inline(g, p, f, s)
 			if err != nil {
 				return nil, err
@@ -115,12 +115,13 @@ func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope, at []int32) (execut
 		}
 	}
 	n.Opset = version
-	n.Rule = op.Lookup(p.Domain, p.OpType, version)
+	n.Rule = e.rule(p, version)
 	if n.Rule == nil {
 		e.unknownOp(g, n, outs)
 	} else if err := e.run(n, op.Call{Node: p, Opset: version, In: n.Inputs, Out: outs}, s); err != nil {
 		return false, err
 	}
+	e.noteUncounted(n)
 	if n.Rule != nil && len(n.Bodies) == 0 && e.fold(n, outs, allConst) {
 		switch {
 		case len(outs) == 0:

@@ -147,6 +147,10 @@ func (d *decoder) value(n *node, v reflect.Value, path string, f field) {
 		d.quantity(n, q, path, f)
 		return
 	}
+	if t, ok := v.Addr().Interface().(*Formula); ok {
+		d.formula(n, t, path)
+		return
+	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))

@@ -102,7 +102,10 @@ func (r *report) full() bool { return len(r.errs) >= maxErrors }
 
 // at reports a problem with the value at path; a value that is not in the file
 // is placed at its nearest ancestor that is.
-func (r *report) at(path, format string, args ...any) {
+func (r *report) at(path, format string, args ...any) { r.inside(path, 0, format, args...) }
+
+// inside is at for a place some bytes into a text. A text that stands for a whole mapping or list is where that is.
+func (r *report) inside(path string, offset int, format string, args ...any) {
 	p, at := position{}, path
 	for {
 		var ok bool
@@ -111,6 +114,7 @@ func (r *report) at(path, format string, args ...any) {
 		}
 		at = at[:max(0, strings.LastIndexAny(at, ".["))]
 	}
+	p.col += offset
 	r.add(p, path, format, args...)
 }
 

@@ -36,8 +36,17 @@ func (e *ParseError) Unwrap() error { return e.Err }
 //
 // Parse(d.String()) gives d. The error is a *ParseError. Where the arithmetic fails, as for 1//0, the Dim that comes with
 // the error carries the sticky one.
-func Parse(s string) (Dim, error) {
-	p := parser{text: s}
+func Parse(s string) (Dim, error) { return ParseWith(s, nil) }
+
+// Names gives the value of a name in a formula as the fraction num/den, where den is positive and 1 for an integer; ok is
+// false where it knows no such name.
+type Names func(name string) (num, den Dim, ok bool)
+
+// ParseWith is Parse with names that stand for other formulas, and for fractions, which only floor and ceil take. The
+// values are in place before the arithmetic, so that they may be 0 or negative, unlike a symbol. names nil makes every
+// name a symbol.
+func ParseWith(s string, names Names) (Dim, error) {
+	p := parser{text: s, names: names}
 	if len(s) > maxLength {
 		p.fail(0, fmt.Sprintf("want at most %d bytes, have %d", maxLength, len(s)), ErrTooLarge)
 		return tooLarge, p.err
@@ -68,6 +77,7 @@ type parser struct {
 	depth int
 	work  int
 	ratio bool // directly within floor or ceil, where / makes fractions
+	names Names
 	err   *ParseError
 }
 
@@ -150,8 +160,12 @@ func (p *parser) divide(offset int, op func(a, b Dim) Dim, a, b Dim) Dim {
 func (p *parser) integer() Dim {
 	outer := p.ratio
 	p.ratio = false
+	offset := p.tok.pos
 	v := p.sum()
 	p.ratio = outer
+	if !v.den.Is(1) {
+		p.fail(offset, "want a whole number, have a fraction; use floor(a/b) or ceil(a/b)", nil)
+	}
 	return v.num
 }
 
@@ -330,7 +344,7 @@ func (p *parser) primary() fraction {
 		return fraction{Const(v), one}
 	case tokenQuoted:
 		p.next()
-		return fraction{Symbol(t.text), one}
+		return p.name(t)
 	case tokenIdent:
 		p.next()
 		if p.isOp("(") {
@@ -340,7 +354,7 @@ func (p *parser) primary() fraction {
 			p.check(t.pos, f)
 			return fraction{Dim{}, one}
 		}
-		return fraction{Symbol(t.text), one}
+		return p.name(t)
 	}
 	if !p.isOp("(") {
 		p.want("an integer, a name or a parenthesis")
@@ -350,6 +364,19 @@ func (p *parser) primary() fraction {
 	v := p.sum()
 	p.expect(")")
 	return v
+}
+
+// name is the value of a name: the symbol itself where nobody gives another.
+func (p *parser) name(t token) fraction {
+	if p.names == nil {
+		return fraction{Symbol(t.text), Const(1)}
+	}
+	num, den, ok := p.names(t.text)
+	if !ok {
+		p.fail(t.pos, "unknown name "+shorten(t.text), nil)
+		return fraction{Dim{}, Const(1)}
+	}
+	return fraction{p.check(t.pos, num), den}
 }
 
 // call parses the arguments of the function that name names; the current token is the parenthesis.

@@ -146,6 +146,9 @@ func joinArities(t map[ruleKey][]*Rule) error {
 		return err
 	}
 	for k, rules := range t {
+		if rules[0].arities != nil { // a Definition says so itself
+			continue
+		}
 		if len(rows[k]) == 0 {
 			return fmt.Errorf("op: rule %s %q has no line in arity.txt", k.domain, k.op)
 		}

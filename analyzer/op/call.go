@@ -41,6 +41,8 @@ type Call struct {
 	In     []*Value // nil where an optional input is absent
 	Out    []*Value // one per output name; unnamed outputs are present too and may be filled or not
 	Engine Engine
+
+	defined *definedNode // what a Definition has made of the node
 }
 
 // errorf makes the error of a node; the analyzer adds which node it is.

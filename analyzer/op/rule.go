@@ -94,6 +94,8 @@ type Rule struct {
 	// KeepsWeights marks operators that runtimes leave in place although all inputs are constants, because the
 	// compact form is the point (DequantizeLinear of stored weights).
 	KeepsWeights bool
+	// Uncounted names what the operator does that is no arithmetic or cannot be counted, for a note; "" where Work is all.
+	Uncounted string
 	// Doc says in a line what Work counts and what is approximated, for the generated operator table.
 	Doc string
 

@@ -19,17 +19,31 @@ func newExplain(s streams) *cobra.Command {
 		}
 		return out
 	}
-	return &cobra.Command{
-		Use:     "explain METRIC",
-		Short:   "Say exactly what a figure means",
-		Example: "  onnxcost explain peak_activation_bytes",
+	var schema bool
+	c := &cobra.Command{
+		Use:   "explain METRIC",
+		Short: "Say exactly what a figure means, and how a file of operators is written",
+		Example: `  onnxcost explain peak_activation_bytes
+  onnxcost explain ops
+  onnxcost explain ops --print-schema > ops.schema.json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return misuse("explain: want one metric of %s", strings.Join(names(), ", "))
+				return misuse("explain: want ops or one metric of %s", strings.Join(names(), ", "))
+			}
+			if schema && args[0] != "ops" {
+				return misuse("--print-schema: want explain ops, have explain %s", args[0])
 			}
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
+			switch {
+			case schema:
+				_, err := s.out.Write(specs.OperatorsSchema())
+				return err
+			case args[0] == "ops":
+				_, err := fmt.Fprintf(s.out, "%s\n%s", opsText, specs.OperatorsExample())
+				return err
+			}
 			m, ok := analyzer.Explain(args[0])
 			if !ok {
 				return misuse("explain %s: no such metric%s", args[0], specs.Suggest(args[0], names()))
@@ -37,9 +51,11 @@ func newExplain(s streams) *cobra.Command {
 			return renderMetric(s, m)
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return names(), cobra.ShellCompDirectiveNoFileComp
+			return append(names(), "ops"), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
+	c.Flags().BoolVar(&schema, "print-schema", false, "print the JSON Schema of files of operators")
+	return c
 }
 
 func renderMetric(s streams, m analyzer.Metric) error {

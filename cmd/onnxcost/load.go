@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/spf13/pflag"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/costmodel"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -26,12 +28,37 @@ type modelFlags struct {
 	shapes []string
 	inputs string
 	strict bool
+	ops    []string
+	own    *ownOperators
+}
+
+// ownOperators are those of --ops, read once.
+type ownOperators struct {
+	once sync.Once
+	defs []op.Definition
+	err  error
+}
+
+func (o *ownOperators) load(files []string) ([]op.Definition, error) {
+	o.once.Do(func() {
+		for _, f := range files {
+			defs, err := costmodel.LoadOperators(f)
+			if err != nil {
+				o.err = &codedError{exitInput, fmt.Errorf("--ops: %w", err)}
+				return
+			}
+			o.defs = append(o.defs, defs...)
+		}
+	})
+	return o.defs, o.err
 }
 
 func (f *modelFlags) add(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.dims, "dim", nil, "bind a free dimension, `NAME=VALUE` (repeatable)")
 	fs.StringArrayVar(&f.shapes, "shape", nil, "give an input's shape, `INPUT=1x3x224x224` (repeatable)")
 	fs.StringVar(&f.inputs, "inputs", "", "`DIR` with input_N.pb tensors in ONNX test-data form, taken as known input values")
+	f.own = &ownOperators{}
+	fs.StringArrayVar(&f.ops, "ops", nil, "`FILE` with operators of your own as formulas (repeatable); 'onnxcost explain ops' says how")
 	fs.BoolVar(&f.strict, "strict", false, "exit 1 where something is unknown")
 }
 
@@ -64,7 +91,9 @@ func (f *modelFlags) options(m *onnx.Model) (analyzer.Options, error) {
 		}
 		opt.Inputs = known
 	}
-	return opt, nil
+	var err error
+	opt.Operators, err = f.own.load(f.ops)
+	return opt, err
 }
 
 // cutLast splits at the last '=': names may hold one, values do not.

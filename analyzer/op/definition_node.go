@@ -1,0 +1,568 @@
+package op
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+)
+
+// definedNode is one node of an operator that a Definition describes: the values of its names.
+type definedNode struct {
+	d         *Definition
+	c         *Call
+	sizes     map[string]dim.Dim
+	dots      Shape // what "..." stands for
+	dotsKnown bool
+	fault     error // why the last name has no value
+}
+
+// shape is the Shape of the definition's rule. It also evaluates the work, so that a formula that fails is an error of
+// the node.
+func (d *Definition) shape(c *Call) error {
+	n, err := d.node(c)
+	if err != nil {
+		return err
+	}
+	for i, o := range d.Outputs {
+		if err := n.output(i, o); err != nil {
+			return err
+		}
+	}
+	for _, v := range c.In {
+		if v != nil && v.Kind == onnx.KindTensor && !v.Ranked {
+			return nil // nobody asks for the work of unknown shapes
+		}
+	}
+	if _, err := n.work(); err != nil {
+		return err
+	}
+	_, _, err = n.traffic()
+	return err
+}
+
+func (d *Definition) work(c *Call) Work {
+	n, err := d.node(c)
+	if err != nil {
+		return Work{}
+	}
+	w, err := n.work()
+	if err != nil {
+		return Work{}
+	}
+	return w
+}
+
+func (d *Definition) traffic(c *Call) (read, written dim.Dim) {
+	n, err := d.node(c)
+	if err == nil {
+		read, written, err = n.traffic()
+	}
+	if err != nil {
+		return dim.Dim{}, dim.Dim{}
+	}
+	return read, written
+}
+
+// node binds the names of the definition to what the node has, once for a call.
+func (d *Definition) node(c *Call) (*definedNode, error) {
+	if c.defined != nil {
+		return c.defined, nil
+	}
+	n := &definedNode{d: d, c: c, sizes: map[string]dim.Dim{}}
+	for i, in := range d.Inputs {
+		if err := n.bind(i, in); err != nil {
+			return nil, err
+		}
+	}
+	for i, in := range d.Inputs { // what is left belongs to inputs whose rank is not known, or that are absent
+		for _, s := range in.Shape {
+			if _, ok := n.sizes[s]; !ok && d.binds(s) {
+				if n.sizes[s] = (dim.Dim{}); c.Has(i) {
+					n.sizes[s] = c.fresh(s, dim.Dim{})
+				}
+			}
+		}
+	}
+	for i, l := range d.Let {
+		v, err := n.let(fmt.Sprintf("let[%d]", i), l)
+		if err != nil {
+			return nil, err
+		}
+		n.sizes[l.Name] = v
+	}
+	for i, in := range d.Inputs {
+		if err := n.compare(i, in); err != nil {
+			return nil, err
+		}
+	}
+	c.defined = n
+	return n, nil
+}
+
+func (n *definedNode) let(path string, l DefinedSize) (dim.Dim, error) {
+	if l.Is != "" {
+		return n.eval(path+".is", l.Is)
+	}
+	upper := dim.Dim{}
+	if l.AtMost != "" {
+		var err error
+		if upper, err = n.eval(path+".at_most", l.AtMost); err != nil {
+			return dim.Dim{}, err
+		}
+	}
+	return n.c.fresh(l.Name, upper), nil
+}
+
+// given are the inputs that input i of the definition stands for.
+func (n *definedNode) given(i int) []*Value {
+	var vs []*Value
+	if n.d.Inputs[i].Variadic {
+		vs = n.c.In[min(i, len(n.c.In)):]
+	} else if v := n.c.Input(i); v != nil {
+		vs = []*Value{v}
+	}
+	return vs
+}
+
+// axesOf pairs the entries of a pattern with the sizes of a shape; what "..." stands for has no entry.
+func axesOf(pattern []string, s Shape, each func(entry string, d dim.Dim) error) (dots Shape, err error) {
+	rest := len(s) - len(pattern)
+	at := 0
+	for _, p := range pattern {
+		if p == "..." {
+			dots = s[at : at+rest+1]
+			at += rest + 1
+			continue
+		}
+		if err := each(p, s[at]); err != nil {
+			return nil, fmt.Errorf("axis %d: %w", at, err)
+		}
+		at++
+	}
+	return dots, nil
+}
+
+func hasDots(pattern []string) bool {
+	for _, p := range pattern {
+		if p == "..." {
+			return true
+		}
+	}
+	return false
+}
+
+// bind gives the names of an input's shape their values.
+func (n *definedNode) bind(i int, in DefinedInput) error {
+	if in.Shape == nil {
+		return nil
+	}
+	for j, v := range n.given(i) {
+		if v == nil || !v.Ranked {
+			continue
+		}
+		want, dots := len(in.Shape), hasDots(in.Shape)
+		switch {
+		case dots && len(v.Shape) < want-1:
+			return n.c.errorf("input %d (%s) has rank %d, want at least %d", i+j, in.Name, len(v.Shape), want-1)
+		case !dots && len(v.Shape) != want:
+			return n.c.errorf("input %d (%s) has rank %d, want %d", i+j, in.Name, len(v.Shape), want)
+		}
+		found, err := axesOf(in.Shape, v.Shape, func(p string, d dim.Dim) error {
+			if !n.d.binds(p) {
+				return nil
+			}
+			old, seen := n.sizes[p]
+			if !seen {
+				n.sizes[p] = d
+				return nil
+			}
+			merged, err := sameDim(old, d)
+			n.sizes[p] = merged
+			return err
+		})
+		if err != nil {
+			return n.c.errorf("input %d (%s): %w", i+j, in.Name, err)
+		}
+		if !dots {
+			continue
+		}
+		if !n.dotsKnown {
+			n.dots, n.dotsKnown = append(Shape{}, found...), true
+			continue
+		}
+		if len(found) != len(n.dots) {
+			return n.c.errorf(`input %d (%s): "..." has %d axes, want %d`, i+j, in.Name, len(found), len(n.dots))
+		}
+		for k := range found {
+			if n.dots[k], err = sameDim(n.dots[k], found[k]); err != nil {
+				return n.c.errorf(`input %d (%s): axis %d of "...": %w`, i+j, in.Name, k, err)
+			}
+		}
+	}
+	return nil
+}
+
+// compare holds the sizes of an input to the numbers and formulas in its pattern.
+func (n *definedNode) compare(i int, in DefinedInput) error {
+	for j, v := range n.given(i) {
+		if v == nil || !v.Ranked {
+			continue
+		}
+		_, err := axesOf(in.Shape, v.Shape, func(p string, d dim.Dim) error {
+			if p == "_" || n.d.binds(p) {
+				return nil
+			}
+			want, err := n.eval("", p)
+			if err != nil {
+				return err
+			}
+			_, err = sameDim(want, d)
+			return err
+		})
+		if err != nil {
+			return n.c.errorf("input %d (%s): %w", i+j, in.Name, err)
+		}
+	}
+	return nil
+}
+
+// eval is the value of a formula; path says where it stands.
+func (n *definedNode) eval(path, text string) (dim.Dim, error) {
+	n.fault = nil
+	v, err := dim.ParseWith(text, n.value)
+	if n.fault != nil {
+		err = n.fault
+	}
+	if err != nil && path != "" {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return v, err
+}
+
+// count is eval of a number of something: "" is none, and none is negative.
+func (n *definedNode) count(path, text string) (dim.Dim, error) {
+	if text == "" {
+		return dim.Dim{}, nil
+	}
+	v, err := n.eval(path, text)
+	if k, ok := v.Value(); err == nil && ok && k < 0 {
+		return v, fmt.Errorf("%s: %s is %d, want at least 0", path, text, k)
+	}
+	return v, err
+}
+
+// value is what a name stands for, as dim.Names.
+func (n *definedNode) value(name string) (num, den dim.Dim, ok bool) {
+	one := dim.Const(1)
+	if d, ok := n.sizes[name]; ok {
+		return d, one, true
+	}
+	of, field, _ := strings.Cut(name, ".")
+	if a := n.d.attribute(of); a != nil {
+		return n.attribute(a, field)
+	}
+	if i := n.d.input(of); i >= 0 {
+		if v, isValue := strings.CutPrefix(field, "value"); isValue {
+			return n.element(i, strings.TrimPrefix(v, "."))
+		}
+		return n.figure(i, field), one, true
+	}
+	return num, den, false
+}
+
+// figure is a size of input i; those that cannot be known yet are symbols.
+func (n *definedNode) figure(i int, field string) dim.Dim {
+	vs := n.given(i)
+	switch field {
+	case "given":
+		return dim.Const(int64(min(len(vs), 1)))
+	case "count":
+		return dim.Const(int64(len(vs)))
+	}
+	var sum dim.Dim
+	for _, v := range vs {
+		if v == nil {
+			continue
+		}
+		d, ok := figureOf(v, field)
+		if !ok {
+			return n.symbol(n.d.Inputs[i].Name + "." + field)
+		}
+		if _, err := strconv.Atoi(field); err == nil || field == "rank" {
+			return d
+		}
+		sum = sum.Add(d)
+	}
+	return sum
+}
+
+func figureOf(v *Value, field string) (d dim.Dim, ok bool) {
+	switch field {
+	case "elements":
+		return v.Elements()
+	case "bytes":
+		return v.Bytes()
+	case "rank":
+		return dim.Const(int64(len(v.Shape))), v.Ranked
+	}
+	k, err := strconv.Atoi(field)
+	if err != nil || !v.Ranked || k >= len(v.Shape) {
+		return d, v.Ranked && err == nil // beyond the rank there is nothing
+	}
+	return v.Shape[k], true
+}
+
+// symbol is a size that is not known, the same at every use in the node.
+func (n *definedNode) symbol(name string) dim.Dim {
+	d := n.c.fresh(strings.ReplaceAll(name, ".", "_"), dim.Dim{})
+	n.sizes[name] = d
+	return d
+}
+
+// element is an element of an input with Values; "" is the first.
+func (n *definedNode) element(i int, index string) (num, den dim.Dim, ok bool) {
+	one, k := dim.Const(1), 0
+	if index != "" {
+		var err error
+		if k, err = strconv.Atoi(index); err != nil {
+			return num, one, false
+		}
+	}
+	name := n.d.Inputs[i].Name
+	v := n.c.Input(i)
+	if v == nil {
+		return num, one, true
+	}
+	elems := v.Elems()
+	if elems == nil {
+		return n.symbol(name + ".value." + strconv.Itoa(k)), one, true
+	}
+	if k >= len(elems) {
+		n.fault = fmt.Errorf("input %d (%s) has %s, want at least %d", i, name, plural(len(elems), "element"), k+1)
+		return num, one, false
+	}
+	if d, ok := elems[k].Dim(); ok {
+		return d, one, true
+	}
+	if num, den, ok := elems[k].rational(); ok {
+		return num, dim.Const(den), true
+	}
+	if f, isFloat := elems[k].Float64(); isFloat {
+		if num, den, ok := fractionOf(f); ok {
+			return num, den, true
+		}
+	}
+	return n.symbol(name + ".value." + strconv.Itoa(k)), one, true
+}
+
+// attribute is an entry of an attribute, its first for "", or the number of its entries.
+func (n *definedNode) attribute(a *DefinedAttribute, field string) (num, den dim.Dim, ok bool) {
+	one := dim.Const(1)
+	entries, err := n.entries(a)
+	if err != nil {
+		n.fault = err
+		return num, one, false
+	}
+	if field == "count" {
+		return dim.Const(int64(len(entries))), one, true
+	}
+	k, _ := strconv.Atoi(field)
+	if k >= len(entries) {
+		n.fault = fmt.Errorf("attribute %s has %d entries, want at least %d", a.Name, len(entries), k+1)
+		return num, one, false
+	}
+	switch x := entries[k].(type) {
+	case int64:
+		return dim.Const(x), one, true
+	case float64:
+		if num, den, ok := fractionOf(x); ok {
+			return num, den, true
+		}
+		n.fault = fmt.Errorf("attribute %s is %v, want a number below 2^53 with at most 40 binary places", a.Name, x)
+	}
+	return num, one, false
+}
+
+// entries are the numbers of an attribute: int64 or float64.
+func (n *definedNode) entries(a *DefinedAttribute) (out []any, err error) {
+	x := n.c.Node.Attr(a.Name)
+	if x == nil {
+		if a.Default == nil {
+			return nil, fmt.Errorf("attribute %s is absent, want one", a.Name)
+		}
+		for _, f := range a.Default {
+			out = append(out, f)
+		}
+		return out, nil
+	}
+	switch x.Type {
+	case onnx.AttrInt:
+		return []any{x.I}, nil
+	case onnx.AttrFloat:
+		return []any{float64(x.F)}, nil
+	case onnx.AttrInts:
+		for _, i := range x.Ints {
+			out = append(out, i)
+		}
+		return out, nil
+	case onnx.AttrFloats:
+		for _, f := range x.Floats {
+			out = append(out, float64(f))
+		}
+		return out, nil
+	case onnx.AttrString:
+		return n.words(a, []string{x.S})
+	case onnx.AttrStrings:
+		return n.words(a, x.Strings)
+	}
+	return nil, fmt.Errorf("attribute %s holds no numbers", a.Name)
+}
+
+func (n *definedNode) words(a *DefinedAttribute, texts []string) (out []any, err error) {
+	for _, t := range texts {
+		v, ok := a.Words[t]
+		if !ok {
+			return nil, fmt.Errorf("attribute %s is %q, which the operator's definition has no number for", a.Name, t)
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// output gives output i its type and shape.
+func (n *definedNode) output(i int, o DefinedOutput) error {
+	if i >= len(n.c.Out) {
+		return nil
+	}
+	out := n.c.Out[i]
+	if o.Like != "" {
+		v := n.c.Input(n.d.input(o.Like))
+		if v == nil {
+			return n.c.errorf("input %s is absent, which output %d is like", o.Like, i)
+		}
+		out.SetType(v)
+		if o.Type != "" {
+			dt, err := n.dtype(o)
+			if err != nil {
+				return err
+			}
+			out.DType = dt
+		}
+		return nil
+	}
+	dt, err := n.dtype(o)
+	if err != nil {
+		return err
+	}
+	var s Shape
+	for j, f := range o.Shape {
+		if f == "..." {
+			if !n.dotsKnown {
+				out.SetUnranked(dt)
+				return nil
+			}
+			s = append(s, n.dots...)
+			continue
+		}
+		d, err := n.count(fmt.Sprintf("outputs[%d].shape[%d]", i, j), f)
+		if err != nil {
+			return err
+		}
+		s = append(s, d)
+	}
+	out.SetTensor(dt, append(Shape{}, s...))
+	return nil
+}
+
+// dtype is the element type of an output.
+func (n *definedNode) dtype(o DefinedOutput) (onnx.DType, error) {
+	if dt, ok := onnx.DTypeByName(o.Type); ok {
+		return dt, nil
+	}
+	if a := n.d.attribute(o.Type); a != nil {
+		num, _, ok := n.attribute(a, "")
+		v, isConst := num.Value()
+		if !ok || !isConst || !onnx.DType(v).Known() {
+			return 0, errors.Join(n.fault, n.c.errorf("attribute %s gives no element type", o.Type))
+		}
+		return onnx.DType(v), nil
+	}
+	return n.c.typeOf(max(n.d.input(o.Type), 0)), nil
+}
+
+func (n *definedNode) work() (w Work, err error) {
+	for i, p := range n.d.Products {
+		ct, err := n.product(fmt.Sprintf("macs[%d]", i), p)
+		if err != nil {
+			return w, err
+		}
+		w.Contraction = append(w.Contraction, ct)
+		w.MACs = w.MACs.Add(ct.MACs())
+	}
+	if w.Vector, err = n.count("vector", n.d.Vector); err != nil {
+		return w, err
+	}
+	w.Special, err = n.count("special", n.d.Special)
+	return w, err
+}
+
+func (n *definedNode) product(path string, p DefinedProduct) (ct Contraction, err error) {
+	ct = Contraction{Kind: p.Kind, Batch: dim.Const(1), Groups: dim.Const(1), Weight: n.d.input(p.Weight)}
+	for _, f := range []struct {
+		to         *dim.Dim
+		name, text string
+	}{{&ct.M, "m", p.M}, {&ct.N, "n", p.N}, {&ct.K, "k", p.K}, {&ct.Batch, "batch", p.Batch}, {&ct.Groups, "groups", p.Groups}} {
+		if f.text == "" {
+			continue
+		}
+		if *f.to, err = n.count(path+"."+f.name, f.text); err != nil {
+			return ct, err
+		}
+	}
+	for _, f := range []struct {
+		to    *[]int64
+		name  string
+		texts []string
+	}{{&ct.Window, "window", p.Window}, {&ct.Strides, "strides", p.Strides}, {&ct.Dilation, "dilation", p.Dilation}} {
+		for j, text := range f.texts {
+			d, err := n.count(fmt.Sprintf("%s.%s[%d]", path, f.name, j), text)
+			if err != nil {
+				return ct, err
+			}
+			v, known := d.Value()
+			if !known {
+				*f.to = nil
+				break
+			}
+			*f.to = append(*f.to, v)
+		}
+	}
+	return ct, nil
+}
+
+// traffic is what the definition says, and where it says nothing each input and output once.
+func (n *definedNode) traffic() (read, written dim.Dim, err error) {
+	read, written = streamed(n.c, n.hostInputs())
+	if n.d.Read != "" {
+		if read, err = n.count("read", n.d.Read); err != nil {
+			return read, written, err
+		}
+	}
+	if n.d.Written != "" {
+		written, err = n.count("written", n.d.Written)
+	}
+	return read, written, err
+}
+
+func (n *definedNode) hostInputs() (m uint64) {
+	for i, in := range n.d.Inputs {
+		if in.Values || in.Steers {
+			m |= inputs(min(i, 63))
+		}
+	}
+	return m
+}
