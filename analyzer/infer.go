@@ -270,8 +270,11 @@ func (e *engine) unknownOp(g *onnx.Graph, n *Node, outs []*op.Value) {
 	e.unknown[n.Op()]++
 	n.Partial = true
 	if e.unknown[n.Op()] == 1 {
-		e.diagnose(Diagnostic{SeverityWarning, CodeUnknownOp, n.Name,
-			fmt.Sprintf("no rule for operator %s at opset %d: totals are lower bounds", n.Op(), n.Opset)})
+		why := fmt.Sprintf("no rule for operator %s at opset %d", n.Op(), n.Opset)
+		if hides := op.Opaque(n.Proto.Domain, n.Proto.OpType); hides != "" {
+			why = fmt.Sprintf("operator %s is %s, which the file does not describe", n.Op(), hides)
+		}
+		e.diagnose(Diagnostic{SeverityWarning, CodeUnknownOp, n.Name, why + ": totals are lower bounds; --ops FILE can describe it"})
 	}
 	for _, o := range outs {
 		for _, vi := range [][]onnx.ValueInfo{g.ValueInfo, g.Outputs} {

@@ -66,6 +66,13 @@ var operatorCases = []operatorCase{
 	{op: "com.microsoft:QuantizeLinear", in: []operand{float(3, 4), float(), of(onnx.Uint8)}},
 	{op: "com.microsoft:RotaryEmbedding", in: []operand{float(2, 3, 4, 8), {value: onnx.Int64Tensor("", []int64{1}, 0)}, float(9, 4), float(9, 4)}},
 
+	{op: "com.microsoft:SampleOp", in: []operand{float(2, 3)}},
+	{op: "com.microsoft:AttnLSTM", outs: 3, attrs: attrs(attrI("hidden_size", 4)), in: []operand{float(5, 2, 3), float(1, 16, 9), float(1, 16, 4), float(1, 32), {value: onnx.NewTensor("", onnx.Int32, []int64{2}, []byte{5, 0, 0, 0, 4, 0, 0, 0})},
+		float(1, 2, 4), float(1, 2, 4), float(1, 12), float(1, 4, 7), float(1, 8, 7), float(1, 7), float(2, 5, 8), {value: onnx.NewTensor("", onnx.Int32, []int64{2}, []byte{5, 0, 0, 0, 4, 0, 0, 0})}, float(1, 12, 6)}},
+	{op: "com.microsoft:EngramGate", in: []operand{float(2, 3, 4, 8), float(2, 3, 4, 8), float(2, 3, 8), float(4, 8), float(4, 8)}},
+	{op: "com.microsoft:NGramHashMapping", outs: 2, attrs: attrs(attrI("max_ngram_size", 3), attrI("n_head_per_ngram", 2), attrI("pad_id", 0)),
+		in: []operand{of(onnx.Int64, 2, 5), fixed(3, 5, 7), fixed(11, 13, 17, 19)}},
+
 	// ai.onnx.ml
 	{op: "ai.onnx.ml:Binarizer", in: []operand{float(3, 4)}},
 	{op: "ai.onnx.ml:Imputer", attrs: attrs(attrF("imputed_value_floats", 1)), in: []operand{float(3, 4)}},

@@ -145,9 +145,15 @@ func joinArities(t map[ruleKey][]*Rule) error {
 	if err != nil {
 		return err
 	}
+	used := map[ruleKey]bool{}
 	for k, rules := range t {
 		if rules[0].arities != nil { // a Definition says so itself
 			continue
+		}
+		if k.domain == nhwcDomain { // as the operator that it lays out differently
+			if k.domain = ""; len(rows[k]) == 0 {
+				k.domain = msDomain
+			}
 		}
 		if len(rows[k]) == 0 {
 			return fmt.Errorf("op: rule %s %q has no line in arity.txt", k.domain, k.op)
@@ -155,9 +161,12 @@ func joinArities(t map[ruleKey][]*Rule) error {
 		for _, r := range rules {
 			r.arities = rows[k]
 		}
-		delete(rows, k)
+		used[k] = true
 	}
 	for k := range rows {
+		if used[k] {
+			continue
+		}
 		return fmt.Errorf("op: arity.txt has %s %q, for which there is no rule", k.domain, k.op)
 	}
 	return nil

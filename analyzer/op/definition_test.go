@@ -123,7 +123,7 @@ func TestDefinitionNames(t *testing.T) {
 func TestDefinitionFaults(t *testing.T) {
 	d := Definition{
 		Since:      -1,
-		Inputs:     []DefinedInput{{Name: "x.y"}, {Name: "x", Shape: []string{"N", "..."}, Variadic: true}, {Name: "x", Shape: []string{"floor", "M + ", "...", "..."}}},
+		Inputs:     []DefinedInput{{Name: "x.y"}, {Name: "x", Shape: []string{"N", "..."}, Variadic: true}, {Name: "x", Shape: []string{"floor", "M + +", "...", "..."}}},
 		Attributes: []DefinedAttribute{{Name: "N"}, {Name: "x"}},
 		Let:        []DefinedSize{{Name: "A", Is: "B + 1", AtMost: "2"}},
 		Outputs:    []DefinedOutput{{}, {Like: "z"}, {Type: "float33", Shape: []string{"N", "Q"}}},
@@ -136,8 +136,8 @@ func TestDefinitionFaults(t *testing.T) {
 		got += e.Error() + "\n"
 	}
 	for _, want := range []string{"op: want the operator's name", "since: want", `inputs[0].name: want a name`, "inputs[1].variadic: input x is not the last",
-		"inputs[2].name: x is the name of an input already", "attributes[1].name: x is the name", "let[0].is: unknown name B", "let[0].at_most: stands beside is",
-		"inputs[2].shape[1]: want", `inputs[2].shape[3]: a second "..."`, "outputs[0]: want like or shape", `outputs[1].like: no input "z"; want one of`,
+		"inputs[2].name: x is the name of an input already", "inputs[2].shape[1]: unknown name M", "attributes[1].name: x is the name", "let[0].is: unknown name B", "let[0].at_most: stands beside is",
+		`inputs[2].shape[3]: a second "..."`, "outputs[0]: want like or shape", `outputs[1].like: no input "z"; want one of`,
 		`outputs[2].type: want an element type`, "outputs[2].shape[1]: unknown name Q", "macs[0].k: want a formula", `macs[0].weight: no input "w"`, "vector: want an integer"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no fault %q in\n%s", want, got)

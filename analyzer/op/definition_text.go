@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +53,9 @@ func defined(domain, name, in, attrs, sizes, out string, more Definition) Rule {
 	r, errs := d.Compile()
 	if errs != nil {
 		panic(fmt.Sprintf("op: definition of %s %s: %v", domain, name, errs))
+	}
+	if domain == msDomain { // which gains operands without a new version
+		r.arities[0].in.most, r.arities[0].out.most = math.MaxInt, math.MaxInt
 	}
 	return *r
 }

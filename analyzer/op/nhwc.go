@@ -1,0 +1,106 @@
+package op
+
+import "slices"
+
+// The domain com.ms.internal.nhwc: operators of the standard whose first input and first output have their channels last,
+// as execution providers that prefer this layout rewrite them. Source: internal_nhwc_onnx_schemas.cc of ONNX Runtime, which
+// infers them as here: the first input in the standard's layout, the standard's rule, and the output turned back. Weights
+// keep their layout. Resize, whose scales and sizes are written for the layout that it has, is the standard's.
+
+const nhwcDomain = "com.ms.internal.nhwc"
+
+// channelsFirst is v with its channels, the last axis, behind the batch.
+func channelsFirst(v *Value) *Value {
+	if v == nil || !v.Ranked || len(v.Shape) < 3 {
+		return v
+	}
+	n := len(v.Shape)
+	t := &Value{}
+	t.SetTensor(v.DType, append(Shape{v.Shape[0], v.Shape[n-1]}, v.Shape[1:n-1]...))
+	return t
+}
+
+// channelsLast turns a shape back.
+func channelsLast(s Shape) Shape {
+	if len(s) < 3 {
+		return s
+	}
+	return append(append(Shape{s[0]}, s[2:]...), s[1])
+}
+
+// standardLayout is the call in the layout of the standard.
+func standardLayout(c *Call) *Call {
+	in := slices.Clone(c.In)
+	if len(in) > 0 {
+		in[0] = channelsFirst(in[0])
+	}
+	out := make([]*Value, len(c.Out))
+	for i, o := range c.Out {
+		out[i] = &Value{Name: o.Name}
+	}
+	return &Call{Node: c.Node, Opset: c.Opset, In: in, Out: out, Engine: c.Engine}
+}
+
+// lastLayout is a standard row with the channels last.
+func lastLayout(r Rule) Rule {
+	shape, work := r.Shape, r.Work
+	r.Domain, r.Fold, r.Memory = nhwcDomain, nil, Stream
+	r.Shape = func(c *Call) error {
+		inner := standardLayout(c)
+		if err := shape(inner); err != nil {
+			return err
+		}
+		for i, o := range inner.Out {
+			c.Out[i].SetType(o)
+			if o.Ranked {
+				c.Out[i].Shape = channelsLast(o.Shape)
+			}
+		}
+		return nil
+	}
+	r.Work = func(c *Call) Work {
+		inner := standardLayout(c)
+		for i, o := range c.Out {
+			inner.Out[i] = channelsFirst(o)
+		}
+		w := work(inner)
+		if n, ok := c.Out[0].Elements(); ok && c.HasAttr("activation") {
+			w = w.activated(c, "activation", n)
+		}
+		return w
+	}
+	r.Doc += "; the activation that an attribute names"
+	return r
+}
+
+// nhwcRules are the rows of the domain, made from those of the standard.
+func nhwcRules() []Rule {
+	var out []Rule
+	for _, rows := range [][]Rule{convRules, convSpecialRules, poolRules, normRules, normLayerRules, rearrangeRules, imageRules, msConvRules, msRareRules} {
+		for _, r := range rows {
+			standard := r.Domain == "" && slices.Contains([]string{"AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "DepthToSpace",
+				"GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool", "GridSample", "InstanceNormalization", "LRN", "LpPool", "MaxPool", "MaxUnpool",
+				"QLinearConv", "SpaceToDepth"}, r.Op)
+			contrib := r.Domain == msDomain && slices.Contains([]string{"QLinearAveragePool", "QLinearConvTranspose"}, r.Op)
+			if standard || contrib {
+				out = append(out, lastLayout(r))
+			}
+		}
+	}
+	for _, r := range resizeRules {
+		if r.Op == "Resize" {
+			r.Domain = nhwcDomain
+			out = append(out, r)
+		}
+	}
+	first := map[string]int{} // the domain's version is that of the standard, or 1
+	for i, r := range out {
+		if j, ok := first[r.Op]; !ok || out[j].Since > r.Since {
+			first[r.Op] = i
+		}
+	}
+	for _, i := range first {
+		out[i].Since = 1
+	}
+	return out
+}
