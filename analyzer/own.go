@@ -55,7 +55,7 @@ func (e *engine) rule(p *onnx.Node, opset int64) *op.Rule {
 			return r
 		}
 	}
-	return op.Lookup(p.Domain, p.OpType, opset)
+	return op.Find(p.Domain, p.OpType, opset)
 }
 
 // noteUncounted says once for an operator what it does that no figure has.

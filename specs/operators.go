@@ -68,6 +68,7 @@ type OperatorInput struct {
 // OperatorAttribute is an attribute of an Operator that formulas use.
 type OperatorAttribute struct {
 	Name    string           `spec:"name,required,short"`
+	Also    []string         `spec:"also,single,flow"` // other names
 	Default []float64        `spec:"default,single,flow"`
 	Words   map[string]int64 `spec:"words,flow"`
 }

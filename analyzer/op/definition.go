@@ -66,6 +66,7 @@ type DefinedInput struct {
 // DefinedAttribute is an attribute of a Definition that formulas use.
 type DefinedAttribute struct {
 	Name string
+	Also []string // other names that files have it under
 	// Default are the entries where a node has none; nil where a node must have them.
 	Default []float64
 	// Words gives the number that a text stands for.

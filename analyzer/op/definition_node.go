@@ -390,6 +390,9 @@ func (n *definedNode) attribute(a *DefinedAttribute, field string) (num, den dim
 // entries are the numbers of an attribute: int64 or float64.
 func (n *definedNode) entries(a *DefinedAttribute) (out []any, err error) {
 	x := n.c.Node.Attr(a.Name)
+	for i := 0; x == nil && i < len(a.Also); i++ {
+		x = n.c.Node.Attr(a.Also[i])
+	}
 	if x == nil {
 		if a.Default == nil {
 			return nil, fmt.Errorf("attribute %s is absent, want one", a.Name)

@@ -11,7 +11,7 @@ import (
 // The tables of operators that other tools write are Definitions in a short form:
 //
 //	inputs      name[shape] and marks: ? optional, * any number, = its values steer, ~ steers, # quantised weights, ' scale
-//	attributes  name=default, name=1,1 for a list, name=word{word:number,...}; without a default a node must have it
+//	attributes  name=default, name=1,1 for a list, name=word{word:number,...}, name|other; without a default a node must have it
 //	sizes       NAME = formula; NAME <= bound of what is known only when it runs; NAME <= ? for no bound
 //	outputs     type[shape], or type like input; the type may be left out
 //
@@ -113,7 +113,8 @@ func textInput(f string) DefinedInput {
 
 func textAttribute(f string) DefinedAttribute {
 	name, value, has := strings.Cut(f, "=")
-	a := DefinedAttribute{Name: name}
+	names := strings.Split(name, "|")
+	a := DefinedAttribute{Name: names[0], Also: names[1:]}
 	value, words, hasWords := strings.Cut(value, "{")
 	if hasWords {
 		a.Words = map[string]int64{}

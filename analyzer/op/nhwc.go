@@ -28,11 +28,11 @@ func channelsLast(s Shape) Shape {
 	return append(append(Shape{s[0]}, s[2:]...), s[1])
 }
 
-// standardLayout is the call in the layout of the standard.
-func standardLayout(c *Call) *Call {
+// standardLayout is the call in the layout of the standard; inputs up to number turned are laid out anew.
+func standardLayout(c *Call, turned int) *Call {
 	in := slices.Clone(c.In)
-	if len(in) > 0 {
-		in[0] = channelsFirst(in[0])
+	for i := range min(turned+1, len(in)) {
+		in[i] = channelsFirst(in[i])
 	}
 	out := make([]*Value, len(c.Out))
 	for i, o := range c.Out {
@@ -41,12 +41,12 @@ func standardLayout(c *Call) *Call {
 	return &Call{Node: c.Node, Opset: c.Opset, In: in, Out: out, Engine: c.Engine}
 }
 
-// lastLayout is a standard row with the channels last.
-func lastLayout(r Rule) Rule {
+// lastLayout is a standard row with the channels of the inputs up to number turned, and of the outputs, last.
+func lastLayout(domain string, r Rule, turned int) Rule {
 	shape, work := r.Shape, r.Work
-	r.Domain, r.Fold, r.Memory = nhwcDomain, nil, Stream
+	r.Domain, r.Fold, r.Memory = domain, nil, Stream
 	r.Shape = func(c *Call) error {
-		inner := standardLayout(c)
+		inner := standardLayout(c, turned)
 		if err := shape(inner); err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func lastLayout(r Rule) Rule {
 		return nil
 	}
 	r.Work = func(c *Call) Work {
-		inner := standardLayout(c)
+		inner := standardLayout(c, turned)
 		for i, o := range c.Out {
 			inner.Out[i] = channelsFirst(o)
 		}
@@ -83,7 +83,7 @@ func nhwcRules() []Rule {
 				"QLinearConv", "SpaceToDepth"}, r.Op)
 			contrib := r.Domain == msDomain && slices.Contains([]string{"QLinearAveragePool", "QLinearConvTranspose"}, r.Op)
 			if standard || contrib {
-				out = append(out, lastLayout(r))
+				out = append(out, lastLayout(nhwcDomain, r, 0))
 			}
 		}
 	}
@@ -93,10 +93,16 @@ func nhwcRules() []Rule {
 			out = append(out, r)
 		}
 	}
-	first := map[string]int{} // the domain's version is that of the standard, or 1
+	return lowestSince(out)
+}
+
+// lowestSince makes the first row of every operator hold from version 1: the domain's version is that of the standard, or 1.
+func lowestSince(out []Rule) []Rule {
+	first := map[ruleKey]int{}
 	for i, r := range out {
-		if j, ok := first[r.Op]; !ok || out[j].Since > r.Since {
-			first[r.Op] = i
+		k := ruleKey{r.Domain, r.Op}
+		if j, ok := first[k]; !ok || out[j].Since > r.Since {
+			first[k] = i
 		}
 	}
 	for _, i := range first {

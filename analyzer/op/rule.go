@@ -180,6 +180,9 @@ func ruleFiles() [][]Rule {
 		msOrderedRules,
 		msRareRules,
 		nhwcRules(),
+		pluginRules,
+		qonnxRules(),
+		extensionRules,
 		normRules,
 		padRules,
 		poolRules,
@@ -221,6 +224,21 @@ func Lookup(domain, opType string, opset int64) *Rule {
 		if rs[i].Since <= opset {
 			return rs[i]
 		}
+	}
+	return nil
+}
+
+// Find is Lookup for a node of a file: where the operator has no rule in its domain, the one that other tools mean by the
+// name serves.
+func Find(domain, opType string, opset int64) *Rule {
+	if r := Lookup(domain, opType, opset); r != nil {
+		return r
+	}
+	if domain == "ai.onnx" {
+		domain = ""
+	}
+	if rs := elsewhere(domain, opType); rs != nil {
+		return rs[0]
 	}
 	return nil
 }

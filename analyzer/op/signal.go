@@ -1,6 +1,7 @@
 package op
 
 import (
+	"math"
 	"math/bits"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
@@ -42,20 +43,26 @@ func transformLength(c *Call, i int, extent dim.Dim, oneSided bool) dim.Dim {
 	return extent
 }
 
-// fftWork is the operations of one transform of length n.
+// fftWork is the operations of one transform of length n, to the nearest whole number where n is known.
 func fftWork(c *Call, n dim.Dim, real bool) dim.Dim {
-	var levels dim.Dim
-	switch v, ok := n.Value(); {
-	case ok && v > 1:
-		levels = dim.Const(int64(bits.Len64(uint64(v - 1))))
+	v, ok := n.Value()
+	switch {
 	case !ok:
-		levels = c.fresh("log2", n)
+		w := dim.Prod(dim.Const(5), n, c.fresh("log2", n))
+		if real {
+			return w.FloorDiv(dim.Const(2))
+		}
+		return w
+	case v < 2:
+		return dim.Dim{}
+	case v > 1<<40: // no buffer holds the signal; the product may overflow, which sticks
+		return dim.Prod(dim.Const(5), n, dim.Const(int64(bits.Len64(uint64(v-1)))))
 	}
-	w := dim.Prod(dim.Const(5), n, levels)
+	w := 5 * float64(v) * math.Log2(float64(v))
 	if real {
-		return w.FloorDiv(dim.Const(2))
+		w /= 2
 	}
-	return w
+	return dim.Const(int64(math.Round(w)))
 }
 
 // dftShape finds the axis in an attribute (opset 17) or an input (20). The last axis holds one number for real values

@@ -186,14 +186,14 @@ func tokenizerShape(c *Call) error {
 }
 
 var stringRules = []Rule{
-	{Op: "StringConcat", Since: 20, Shape: broadcastShape, Work: noWork, Memory: Stream, Class: Other, Fold: stringConcatFold, Doc: stringDoc},
+	{Op: "StringConcat", Since: 20, Shape: broadcastShape, Work: noWork, Memory: Stream, Class: Other, Fold: stringConcatFold, Uncounted: onStrings, Doc: stringDoc},
 	{Op: "StringSplit", Since: 20, Shape: stringSplitShape, Work: noWork, Memory: Stream, Class: Other,
-		Doc: stringDoc + "; the number of substrings is exact for known strings, else a symbol"},
+		Uncounted: onStrings, Doc: stringDoc + "; the number of substrings is exact for known strings, else a symbol"},
 	{Op: "StringNormalizer", Since: 10, Shape: stringNormalizerShape, Work: noWork, Memory: Stream, Class: Other,
-		Doc: stringDoc + "; the number of words is exact for known strings, else a bounded symbol"},
-	{Op: "RegexFullMatch", Since: 20, Shape: sameShapeAs(onnx.Bool), Work: noWork, Memory: Stream, Class: Other, Doc: stringDoc},
+		Uncounted: onStrings, Doc: stringDoc + "; the number of words is exact for known strings, else a bounded symbol"},
+	{Op: "RegexFullMatch", Since: 20, Shape: sameShapeAs(onnx.Bool), Work: noWork, Memory: Stream, Class: Other, Uncounted: onStrings, Doc: stringDoc},
 	{Op: "TfIdfVectorizer", Since: 9, Shape: tfIdfShape, Work: perInput(0, 1, 0), Memory: Stream, Class: Other,
 		Doc: "a look-up per input element; skips and longer n-grams are not counted"},
 	{Domain: msDomain, Op: "Tokenizer", Since: 1, Shape: tokenizerShape, Work: noWork, Memory: Stream, Class: Other,
-		Doc: stringDoc + "; the number of tokens is a symbol"},
+		Uncounted: onStrings, Doc: stringDoc + "; the number of tokens is a symbol"},
 }

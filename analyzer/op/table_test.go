@@ -30,7 +30,9 @@ func TestOperatorTable(t *testing.T) {
 %d operators, %d rules; generated from the registry by `+"`go test ./analyzer/op -run OperatorTable -update`"+`.
 "since" is the opset from which a row holds, until the next row of the same operator. "memory" says what an execution reads and
 writes: stream (each byte once), view (nothing: the result is the input under another shape), indexed (the touched part), host
-(shape arithmetic), control (what its bodies do). "shape" names the rule in this package.
+(shape arithmetic), control (what its bodies do). "shape" names the rule in this package; Definition.shape is one of formulas.
+Operators of TRT and mmdeploy are known by their names in any domain, those of com.microsoft also in the default one, and
+those of ai.onnx.contrib also in com.microsoft.extensions.
 `, len(ops), len(rules))
 	domain := "\x00"
 	for _, r := range rules {

@@ -22,7 +22,8 @@ Formulas are whole numbers, + - * // % ^ ( ), floor(a/b), ceil(a/b), min, max, m
   INPUT.value.0            an element of an input with values
   ATTRIBUTE ATTRIBUTE.0    an attribute and its entries (.count is their number); floor and ceil take fractions
 
-let names a formula (is), or a size that is known only when the operator runs (at_most: its bound). An output has a type (an
+An attribute has a default, or a node must have it; also are other names that files give it, words the numbers that texts
+stand for. let names a formula (is), or a size that is known only when the operator runs (at_most: its bound). An output has a type (an
 element type, an input, or an attribute that holds a type's number) and a shape, or it is like an input. macs are
 products of m by k by n (batch, groups, kind, weight, window and strides tell their geometry, which times depend on), or
 just a number. vector are other operations, special the exponentials, roots and divisions; read and written are bytes,
