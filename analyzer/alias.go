@@ -52,7 +52,7 @@ func (l *liveness) buffers(nodes []*Node, inputs, outputs []*op.Value) ([]Buffer
 func (l *liveness) group(vals []LiveValue, nodes []*Node) ([]Buffer, error) {
 	a := &aliases{viewsOnly: l.viewsOnly, vals: vals, bufOf: make([]int32, len(vals)), bufs: make([]Buffer, 0, len(vals)), values: make([]*op.Value, len(vals))}
 	a.index = func(v *op.Value) int {
-		if v == nil || v.Const {
+		if v == nil || v.Resident() {
 			return -1
 		}
 		if p := l.places[v.ID]; p.run == l.runs {

@@ -98,7 +98,7 @@ func (v *verifier) register(b Placed) error {
 
 // place returns where a tensor lies; ok is false for what needs no place.
 func (v *verifier) place(node string, t *op.Value) (reg region, ok bool, err error) {
-	if t == nil || t.Const {
+	if t == nil || t.Resident() {
 		return region{}, false, nil
 	}
 	reg, ok = v.at[t]
@@ -120,7 +120,7 @@ func (v *verifier) step(i int, n *Node) error {
 			return
 		}
 		if err = v.read(n.Name, t); err == nil {
-			if reg, ok := v.at[t]; ok && !t.Const {
+			if reg, ok := v.at[t]; ok && !t.Resident() {
 				reads[t] = reg
 			}
 		}
@@ -150,7 +150,7 @@ func (v *verifier) step(i int, n *Node) error {
 			return &VerifyError{n.Name, fmt.Sprintf("result %q lies on another result or on the workspace", out.Name)}
 		}
 		busy = append(busy, reg)
-		if k == 0 && n.views() && !n.Inputs[0].Const && reads[n.Inputs[0]] == reg {
+		if k == 0 && n.views() && !n.Inputs[0].Resident() && reads[n.Inputs[0]] == reg {
 			v.show(out, n.Inputs[0])
 			continue
 		}

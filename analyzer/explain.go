@@ -137,7 +137,7 @@ var metrics = []Metric{
 		Definition: "The largest sum of tensors that live at one time when the nodes run one after the other in the stated order, which is " +
 			"the file's wherever it is topological. A node's inputs and outputs live together; a tensor dies after its last use; graph " +
 			"inputs live from the start and graph outputs to the end. No two tensors share memory, not even those that a runtime would " +
-			"update in place or view. Constants are apart.",
+			"update in place or view. Constants, and what is dequantised from constants alone, are apart.",
 		Formula: "max over nodes of Σ bytes of live tensors",
 		Differs: "It is a property of the graph, and a runtime may stay below it (results in place, views, fusion) or go above it " +
 			"(workspaces, fragmentation, several streams). Adding up all activations, as other tools do, gives several times as much.",

@@ -73,6 +73,7 @@ type Weight struct {
 	Params    dim.Dim // elements; 0 for literals, scales, zero points and index tables
 	Bytes     dim.Dim // packed size as stored
 	Trainable bool    // false for running statistics
+	Attribute string  // the node's attribute that holds it, whose Value is no input; "" for a tensor
 }
 
 // Symbol is a dimension that is not a number in the model.

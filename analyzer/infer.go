@@ -132,6 +132,7 @@ func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope, at []int32) (execut
 		}
 		return false, nil
 	}
+	markOfWeights(n, outs)
 	n.Outputs = outs[:len(p.Outputs)]
 	for i, name := range p.Outputs {
 		if name == "" {
@@ -316,11 +317,26 @@ func (e *engine) fold(n *Node, outs []*op.Value, allConst bool) bool {
 	return true
 }
 
-// rootsOf is the union of the roots of the data inputs; nil where there are none.
+// markOfWeights marks what a node that stays in place computes from constants alone.
+func markOfWeights(n *Node, outs []*op.Value) {
+	if n.Rule == nil || n.Rule.Volatile || n.Partial || len(n.Bodies) > 0 || len(n.Inputs) == 0 {
+		return
+	}
+	for _, in := range n.Inputs {
+		if in != nil && !in.Resident() {
+			return
+		}
+	}
+	for _, o := range outs {
+		o.OfWeights = true
+	}
+}
+
+// rootsOf is the union of the roots of the data inputs, scales apart, which are used up; nil where there are none.
 func rootsOf(n *Node) []*op.Value {
 	var roots []*op.Value
 	for i, in := range n.Inputs {
-		if in == nil || n.Rule.IsHost(i) {
+		if in == nil || n.Rule.IsHost(i) || i > 0 && op.Has(n.Rule.Scales, i) {
 			continue
 		}
 		if roots == nil {

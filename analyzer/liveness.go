@@ -12,7 +12,7 @@ import (
 
 // Liveness is which tensors live when the nodes of the main graph run in the stated order and no buffer is shared: a
 // node's inputs and outputs live together, a tensor dies after its last use, graph inputs live from the start and
-// graph outputs to the end. Constants are apart. It is a property of the graph, not of a runtime.
+// graph outputs to the end. Constants, and what is dequantised from them alone, are apart. It is a property of the graph, not of a runtime.
 type Liveness struct {
 	PeakBytes int64
 	PeakStep  int         // index into Report.Nodes of the first node at the peak; -1 where there is no node
@@ -153,7 +153,7 @@ func (l *liveness) lifetimes(nodes []*Node, inputs, outputs []*op.Value) ([]Live
 	vals := make([]LiveValue, 0, len(nodes)+len(inputs))
 	var failed error
 	define := func(v *op.Value, step int) {
-		if v == nil || v.Const || l.places[v.ID].run == run {
+		if v == nil || v.Resident() || l.places[v.ID].run == run {
 			return
 		}
 		b, err := l.bytes(v)

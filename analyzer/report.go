@@ -216,6 +216,9 @@ func (r *Report) collectWeights() {
 			}
 			return
 		}
+		if n.Rule.Stored != nil {
+			r.addStored(n)
+		}
 		for i, in := range n.Inputs {
 			if in == nil || !in.Const || n.Rule.IsHost(i) {
 				continue
@@ -228,6 +231,21 @@ func (r *Report) collectWeights() {
 			})
 		}
 	})
+}
+
+// addStored adds the constants that a node keeps in attributes, each as a value of its own.
+func (r *Report) addStored(n *Node) {
+	for _, s := range n.Rule.Stored(n.Proto) {
+		v := &op.Value{Name: n.Name + " " + s.Attribute, ID: r.values, Const: true}
+		r.values++
+		v.SetTensor(s.DType, op.Consts(s.Elements))
+		w := &Weight{Value: v, Bytes: dim.Const(s.Bytes), Trainable: !s.Statistic, Attribute: s.Attribute}
+		if s.Weight {
+			w.Params = dim.Const(s.Elements)
+		}
+		r.Weights = append(r.Weights, w)
+		n.Weights = append(n.Weights, w)
+	}
 }
 
 // weightUse says what a node's rule makes of a constant input.

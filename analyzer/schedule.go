@@ -126,7 +126,7 @@ func newScheduler(r *Report, env dim.Env) (*scheduler, error) {
 	s := &scheduler{nodes: make([]schedNode, len(r.Nodes))}
 	bufOf := make([]int, len(vals))
 	at := func(v *op.Value) int {
-		if v != nil && !v.Const && l.places[v.ID].run == main {
+		if v != nil && !v.Resident() && l.places[v.ID].run == main {
 			return int(l.places[v.ID].pos)
 		}
 		return -1

@@ -311,7 +311,7 @@ func (r *Report) lives(env dim.Env) (lives []life, ok bool) {
 	lives = make([]life, 0, len(r.Nodes)+len(r.Inputs))
 	at := zeros[int32](r.values) // value ID → position + 1
 	define := func(v *op.Value, step int) {
-		if v == nil || v.Const || at[v.ID] > 0 {
+		if v == nil || v.Resident() || at[v.ID] > 0 {
 			return
 		}
 		b, _ := v.Bytes()

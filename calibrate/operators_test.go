@@ -76,6 +76,10 @@ var operatorCases = []operatorCase{
 	// ai.onnx.ml
 	{op: "ai.onnx.ml:Binarizer", in: []operand{float(3, 4)}},
 	{op: "ai.onnx.ml:Imputer", attrs: attrs(attrF("imputed_value_floats", 1)), in: []operand{float(3, 4)}},
+	{op: "ai.onnx.ml:FeatureVectorizer", attrs: attrs(attrN("inputdimensions", 3, 4)), in: []operand{float(2, 3), float(2, 4)}},
+	{op: "ai.onnx.ml:FeatureVectorizer", attrs: attrs(attrN("inputdimensions", 3)), in: []operand{float(1, 1, 3)}},
+	{op: "ai.onnx.ml:FeatureVectorizer", attrs: attrs(attrN("inputdimensions", 12)), in: []operand{float(2, 3, 4)}},
+	{op: "ai.onnx.ml:FeatureVectorizer", attrs: attrs(attrN("inputdimensions", 3)), in: []operand{float(3)}},
 	{op: "ai.onnx.ml:Normalizer", in: []operand{float(3, 4)}},
 	{op: "ai.onnx.ml:Scaler", attrs: attrs(attrF("offset", 0), attrF("scale", 2)), in: []operand{of(onnx.Int64, 3, 4)}},
 

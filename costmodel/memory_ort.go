@@ -131,15 +131,33 @@ func ortWeights(m *MemoryUse, plan *Plan, env dim.Env) error {
 					continue
 				}
 			}
-			b, known := w.Bytes()
-			n, err := m.sizeOf(b, known, w.Name, env)
-			if err != nil {
+			if err := m.addWeight(w, env); err != nil {
 				return err
 			}
-			m.WeightBytes += n
+		}
+		for _, n := range k.Nodes {
+			for _, w := range n.Weights {
+				if w.Attribute == "" || seen[w.Value] {
+					continue
+				}
+				seen[w.Value] = true
+				if err := m.addWeight(w.Value, env); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil
+}
+
+// addWeight adds the size of a constant.
+func (m *MemoryUse) addWeight(w *op.Value, env dim.Env) error {
+	b, known := w.Bytes()
+	n, err := m.sizeOf(b, known, w.Name, env)
+	if err == nil {
+		m.WeightBytes += n
+	}
+	return err
 }
 
 // ortPanel is the number of columns that MLAS packs a matrix in.

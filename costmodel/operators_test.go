@@ -36,7 +36,9 @@ func deformableModel() *onnx.Model {
 		}
 		return onnx.ValueInfo{Name: name, Type: &onnx.Type{Kind: onnx.KindTensor, DType: onnx.Float32, HasShape: s != nil, Shape: s}}
 	}
-	w := func(name string, dims ...int64) *onnx.Tensor { return &onnx.Tensor{Name: name, DType: onnx.Float32, Dims: dims} }
+	w := func(name string, dims ...int64) *onnx.Tensor {
+		return &onnx.Tensor{Name: name, DType: onnx.Float32, Dims: dims}
+	}
 	return &onnx.Model{IRVersion: 9, Opsets: []onnx.OpsetID{{Version: 19}, {Domain: "my.company", Version: 1}}, Graph: &onnx.Graph{
 		Name: "g", Inputs: []onnx.ValueInfo{f32("x", "batch", 8, 32, 32), f32("offset", "batch", 18, 16, 16)}, Outputs: []onnx.ValueInfo{f32("y")},
 		Initializers: []*onnx.Tensor{w("w", 16, 8, 3, 3), w("b", 16)},

@@ -7,7 +7,7 @@ import (
 
 const mlDomain = "ai.onnx.ml"
 
-// The classic machine-learning operators. Their coefficients are attributes, so they have work but no params.
+// The classic machine-learning operators. Their coefficients are attributes; see Stored.
 
 // wantRows is input 0 as rows of features: [C] counts as one row. known is false where the rank is not known.
 func wantRows(c *Call) (rows, features dim.Dim, known bool, err error) {
@@ -220,14 +220,19 @@ func dictVectorizerShape(c *Call) error {
 	return nil
 }
 
-// featureVectorizerShape joins the columns of all inputs as floats.
+// featureVectorizerShape joins the columns of all inputs as floats. The first axis is the rows, as in ONNX Runtime, which
+// takes inputs of any rank and a vector for one row.
 func featureVectorizerShape(c *Call) error {
-	rows, _, known, err := wantRows(c)
+	s, known, err := c.wantRank(0, 1, -1)
 	if err != nil {
 		return err
 	}
-	if !known {
+	rows := dim.Const(1)
+	switch {
+	case !known:
 		rows = c.fresh("rows", dim.Dim{})
+	case len(s) > 1:
+		rows = s[0]
 	}
 	var n int64
 	for _, d := range c.Ints("inputdimensions") {
@@ -261,7 +266,19 @@ func zipMapShape(c *Call) error {
 
 // mlRule is a row of the domain.
 func mlRule(op string, shape func(*Call) error, work func(*Call) Work, doc string) Rule {
-	return Rule{Domain: mlDomain, Op: op, Since: 1, Shape: shape, Work: work, Memory: Stream, Class: Other, Doc: doc}
+	return Rule{Domain: mlDomain, Op: op, Since: 1, Shape: shape, Work: work, Memory: Stream, Class: Other, Stored: storedLists, Doc: doc}
+}
+
+// dense is a row whose operator reads all of its coefficients.
+func dense(r Rule) Rule {
+	r.Traffic = storedTraffic
+	return r
+}
+
+// statistics is a row whose coefficients describe the data.
+func statistics(r Rule) Rule {
+	r.Stored = storedStatistics
+	return dense(r)
 }
 
 const lookUpDoc = "a look-up per element"
@@ -272,17 +289,17 @@ var mlRules = []Rule{
 	mlRule("CategoryMapper", categoryMapperShape, perOutput(1, 0), lookUpDoc),
 	mlRule("DictVectorizer", dictVectorizerShape, perOutput(1, 0), lookUpDoc),
 	mlRule("FeatureVectorizer", featureVectorizerShape, noWork, "copies its inputs"),
-	mlRule("Imputer", sameShape, perOutput(1, 0), "a comparison per element"),
+	statistics(mlRule("Imputer", sameShape, perOutput(1, 0), "a comparison per element")),
 	mlRule("LabelEncoder", labelEncoderShape, perOutput(1, 0), lookUpDoc),
-	mlRule("LinearClassifier", classifierShape(linearColumns), linearModelWork, "rows·features·scores MACs and the intercepts; the post-transform is not counted"),
-	mlRule("LinearRegressor", regressorShape(targets("targets")), linearModelWork, "rows·features·targets MACs and the intercepts; the post-transform is not counted"),
+	dense(mlRule("LinearClassifier", classifierShape(linearColumns), linearModelWork, "rows·features·scores MACs and the intercepts; the post-transform is not counted")),
+	dense(mlRule("LinearRegressor", regressorShape(targets("targets")), linearModelWork, "rows·features·targets MACs and the intercepts; the post-transform is not counted")),
 	mlRule("Normalizer", sameShapeAs(onnx.Float32), perOutput(2, 1), "a norm (2 operations) and a division per element"),
 	mlRule("OneHotEncoder", oneHotEncoderShape, perOutput(1, 0), "a comparison per output element"),
-	mlRule("SVMClassifier", classifierShape(svmColumns), svmWork, "a dot product with each support vector; votes and probabilities are not counted"),
-	mlRule("SVMRegressor", regressorShape(one), svmWork, "a dot product with each support vector; the weighted sum is not counted"),
-	mlRule("Scaler", sameShapeAs(onnx.Float32), perOutput(2, 0), "(x - offset)·scale: 2 operations per element"),
+	dense(mlRule("SVMClassifier", classifierShape(svmColumns), svmWork, "a dot product with each support vector; votes and probabilities are not counted")),
+	dense(mlRule("SVMRegressor", regressorShape(one), svmWork, "a dot product with each support vector; the weighted sum is not counted")),
+	statistics(mlRule("Scaler", sameShapeAs(onnx.Float32), perOutput(2, 0), "(x - offset)·scale: 2 operations per element")),
 	mlRule("TreeEnsembleClassifier", classifierShape(classes), treeWork, treeDoc),
 	mlRule("TreeEnsembleRegressor", regressorShape(targets("n_targets")), treeWork, treeDoc),
-	{Domain: mlDomain, Op: "TreeEnsemble", Since: 5, Shape: treeEnsembleShape, Work: treeEnsembleWork, Memory: Stream, Class: Other, Doc: treeDoc},
+	{Domain: mlDomain, Op: "TreeEnsemble", Since: 5, Shape: treeEnsembleShape, Work: treeEnsembleWork, Memory: Stream, Class: Other, Stored: storedLists, Doc: treeDoc},
 	mlRule("ZipMap", zipMapShape, noWork, "copies the scores"),
 }

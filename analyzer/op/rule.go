@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
 )
 
 // Memory says how a node treats the buffers of its operands.
@@ -81,6 +82,8 @@ type Rule struct {
 	// Params gives the number of weights that input i packs into fewer elements (several to a byte); ok is false where its
 	// elements are the weights. nil: they are for every input.
 	Params func(c *Call, i int) (n dim.Dim, ok bool)
+	// Stored lists the constants that a node keeps in attributes; nil where it keeps none.
+	Stored func(*onnx.Node) []Stored
 	// Statistics are inputs that are stored constants but not trained (BatchNormalization's mean and variance).
 	Statistics uint64
 	// InPlace are the inputs whose buffer the first output may take when that input dies at this node and has the

@@ -192,7 +192,7 @@ var stringRules = []Rule{
 	{Op: "StringNormalizer", Since: 10, Shape: stringNormalizerShape, Work: noWork, Memory: Stream, Class: Other,
 		Uncounted: onStrings, Doc: stringDoc + "; the number of words is exact for known strings, else a bounded symbol"},
 	{Op: "RegexFullMatch", Since: 20, Shape: sameShapeAs(onnx.Bool), Work: noWork, Memory: Stream, Class: Other, Uncounted: onStrings, Doc: stringDoc},
-	{Op: "TfIdfVectorizer", Since: 9, Shape: tfIdfShape, Work: perInput(0, 1, 0), Memory: Stream, Class: Other,
+	{Op: "TfIdfVectorizer", Since: 9, Shape: tfIdfShape, Work: perInput(0, 1, 0), Memory: Stream, Class: Other, Stored: storedLists,
 		Doc: "a look-up per input element; skips and longer n-grams are not counted"},
 	{Domain: msDomain, Op: "Tokenizer", Since: 1, Shape: tokenizerShape, Work: noWork, Memory: Stream, Class: Other,
 		Uncounted: onStrings, Doc: stringDoc + "; the number of tokens is a symbol"},

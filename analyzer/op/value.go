@@ -79,7 +79,10 @@ type Value struct {
 	// Inferred says that the value is Const only because extents are known that some input has: a runtime whose shape
 	// inference is weaker computes it at every run.
 	Inferred bool
-	sealed   bool // size is what Bytes returns
+	// OfWeights says that the value is computed from constants alone by nodes that runtimes leave in place (dequantised
+	// weights): it belongs to the weights and not to the activations.
+	OfWeights bool
+	sealed    bool // size is what Bytes returns
 
 	Shape Shape    // tensors, when Ranked
 	Elem  *Value   // sequences, optionals, maps: what an element is; nil where unknown
@@ -96,6 +99,9 @@ type Value struct {
 
 	size dim.Dim
 }
+
+// Resident reports whether v belongs to what is there before the first inference, and is no activation.
+func (v *Value) Resident() bool { return v.Const || v.OfWeights }
 
 // Seal fixes the size in bytes once the type is final, so that Bytes need not add it up again; ok is false where the
 // size is not known. A later SetTensor, SetUnranked or SetType opens the value again.
