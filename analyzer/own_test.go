@@ -67,7 +67,9 @@ func TestForeignOperators(t *testing.T) {
 	m := model(&onnx.Graph{Inputs: []onnx.ValueInfo{tensorInfo("x", onnx.Float32, 1)}, Outputs: outputs("y"), Nodes: []*onnx.Node{node("y = com.microsoft.EPContext(x)")}})
 	m.Opsets = append(m.Opsets, onnx.OpsetID{Domain: "com.microsoft", Version: 1})
 	r := run(t, m, analyzer.Options{})
-	if !r.LowerBound() || !slices.ContainsFunc(r.Diagnostics, func(d analyzer.Diagnostic) bool { return strings.Contains(d.Message, "a part that an execution provider compiled") }) {
+	if !r.LowerBound() || !slices.ContainsFunc(r.Diagnostics, func(d analyzer.Diagnostic) bool {
+		return strings.Contains(d.Message, "a part that an execution provider compiled")
+	}) {
 		t.Errorf("got %v, want a warning that the part is compiled", r.Diagnostics)
 	}
 }

@@ -115,7 +115,7 @@ func (d Definition) Compile() (rule *Rule, errs []*DefinitionError) {
 	if len(k.errs) > 0 {
 		return nil, k.errs
 	}
-	r := &Rule{Domain: d.Domain, Op: d.Op, Since: max(d.Since, 1), Doc: d.Doc, Memory: Stream, Class: d.Class, Uncounted: d.Uncounted}
+	r := &Rule{Domain: d.Domain, Op: d.Op, Since: max(d.Since, 1), Doc: d.Doc, Memory: Stream, Class: d.Class, Uncounted: d.Uncounted, defined: &d}
 	if r.Domain == "ai.onnx" {
 		r.Domain = ""
 	}

@@ -1,6 +1,9 @@
 package op
 
 import (
+	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,5 +145,78 @@ func TestDefinitionFaults(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("no fault %q in\n%s", want, got)
 		}
+	}
+}
+
+// TestDefinitionsNeverPanic gives every definition inputs of the ranks that it takes, with sizes and attributes of all kinds:
+// what it accepts has known sizes of at least 0 and a work without overflow, or none.
+func TestDefinitionsNeverPanic(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 18))
+	sizes := []any{0, 1, 2, 3, 4, 7, 64, "p", "q", 1 << 40}
+	numbers := []int64{-3, -1, 0, 1, 2, 3, 7, math.MaxInt64, math.MinInt64}
+	accepted := 0
+	for _, r := range Rules() {
+		if r.defined == nil {
+			continue
+		}
+		for range 150 {
+			as := attributes{}
+			for _, a := range r.defined.Attributes {
+				pick := func() int64 { return numbers[rng.IntN(len(numbers))] }
+				switch rng.IntN(6) {
+				case 0:
+					as[a.Name] = []int64{pick(), pick()}
+				case 1:
+					as[a.Name] = pick()
+				case 2:
+					as[a.Name] = []float64{0.5, 1.5, 1e30, math.Inf(1), math.NaN(), -2}[rng.IntN(6)]
+				case 3:
+					as[a.Name] = int64(1 + rng.IntN(4))
+				}
+			}
+			var in []*Value
+			for _, d := range r.defined.Inputs {
+				if d.Optional && rng.IntN(2) == 0 {
+					in = append(in, nil)
+					continue
+				}
+				var dims []any
+				for _, p := range d.Shape {
+					for range 1 + rng.IntN(2)*len(strings.Trim(p, "_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")) {
+						dims = append(dims, sizes[rng.IntN(len(sizes))])
+						if p != "..." {
+							break
+						}
+					}
+				}
+				v := f32(dims...)
+				switch rng.IntN(8) {
+				case 0:
+					v = unranked()
+				case 1:
+					v = known(numbers[rng.IntN(len(numbers))], 3)
+				}
+				in = append(in, v)
+			}
+			c, _ := newCall(r.Domain+"."+r.Op, r.Since, 1+rng.IntN(4), as, in...)
+			if err := r.Shape(c); err != nil {
+				continue
+			}
+			accepted++
+			if slices.ContainsFunc(in, func(v *Value) bool { return v != nil && !v.Ranked }) {
+				continue
+			}
+			r.Work(c)
+			for i, o := range c.Out[:min(len(c.Out), len(r.defined.Outputs))] {
+				for _, d := range o.Shape {
+					if n, ok := d.Value(); ok && n < 0 {
+						t.Errorf("%s: output %d is %v\n%s", r.Op, i, o, describeCall(c))
+					}
+				}
+			}
+		}
+	}
+	if accepted < 2000 {
+		t.Errorf("%d of all calls accepted, want a test that gets somewhere", accepted)
 	}
 }

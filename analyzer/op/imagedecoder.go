@@ -165,5 +165,5 @@ func pnmSize(b []byte) (w, h int64, ok bool) {
 
 var imageDecoderRules = []Rule{
 	{Op: "ImageDecoder", Since: 20, Shape: imageDecoderShape, Work: noWork, Memory: Stream, Class: Other,
-		Doc: "decoding is not counted; height and width come from the header of a known stream, else they are symbols"},
+		Uncounted: coding, Doc: "decoding is not counted; height and width come from the header of a known stream, else they are symbols"},
 }

@@ -102,7 +102,8 @@ type Rule struct {
 	// Doc says in a line what Work counts and what is approximated, for the generated operator table.
 	Doc string
 
-	arities []arity // by opset; see CheckArity
+	arities []arity     // by opset; see CheckArity
+	defined *Definition // what it was compiled from, if anything
 }
 
 // inputs makes a bit set of input indices.
