@@ -17,54 +17,6 @@ import (
 	"github.com/onnxcost/onnxcost/specs"
 )
 
-// TestNNLS compares with the conditions of optimality: no coefficient is negative, the gradient is 0 where one is
-// positive and does not ask for more where one is 0.
-func TestNNLS(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	for trial := range 50 {
-		rows, cols := 5+r.IntN(30), 1+r.IntN(12)
-		a := mat.NewDense(rows, cols, nil)
-		b, w := make([]float64, rows), make([]float64, rows)
-		for i := range rows {
-			for j := range cols {
-				a.Set(i, j, r.NormFloat64()*math.Exp(3*float64(j%3)))
-			}
-			b[i], w[i] = r.NormFloat64(), 0.1+r.Float64()
-		}
-		var start []float64
-		if trial%2 == 1 {
-			start = make([]float64, cols)
-			for j := range start {
-				start[j] = r.Float64()
-			}
-		}
-		x, err := nnls(a, b, w, start)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for j := range cols {
-			g, size := 0.0, 0.0
-			for i := range rows {
-				fitted := 0.0
-				for k := range cols {
-					fitted += a.At(i, k) * x[k]
-				}
-				g += w[i] * a.At(i, j) * (b[i] - fitted)
-				size += w[i] * math.Abs(a.At(i, j)*b[i])
-			}
-			switch {
-			case x[j] < 0:
-				t.Fatalf("trial %d: coefficient %d is %g", trial, j, x[j])
-			case x[j] > 0 && math.Abs(g) > 1e-8*size, x[j] == 0 && g > 1e-8*size:
-				t.Fatalf("trial %d: coefficient %d is %g and its gradient %g", trial, j, x[j], g)
-			}
-		}
-	}
-	if _, err := nnls(mat.NewDense(2, 1, nil), []float64{1}, nil, nil); err == nil {
-		t.Error("extents that do not fit were taken")
-	}
-}
-
 // TestRobustNNLSIgnoresOutliers has one observation in ten off by a factor of three.
 func TestRobustNNLSIgnoresOutliers(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))

@@ -70,10 +70,14 @@ func FitPaper(ctx context.Context, d *specs.Device) (*PaperFit, error) {
 	coef := make([][]float64, len(forms))
 	left := make([]map[string][]float64, len(forms))
 	for i, form := range forms {
-		coef[i] = fitRelative(form.rows(pts), form.floor)
+		if coef[i], err = fitRelative(form.rows(pts), form.floor); err != nil {
+			return nil, err
+		}
 		left[i] = map[string][]float64{}
 		for _, n := range networksOf(pts) {
-			left[i][n] = fitRelative(form.rows(without(pts, n)), form.floor)
+			if left[i][n], err = fitRelative(form.rows(without(pts, n)), form.floor); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for i := range pts {

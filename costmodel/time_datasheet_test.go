@@ -93,14 +93,22 @@ func TestBandwidths(t *testing.T) {
 func TestNonNegative(t *testing.T) {
 	// Measured 1, features chosen so that x = (2, 0, 0.5) is exact; the second feature would help only with a minus.
 	rows := [][]float64{{0.5, 1, 0}, {0.25, 2, 1}, {0, 1, 2}, {0.4, 0, 0.4}}
-	x := fitRelative(rows, []float64{0, 0, 0})
+	fit := func(floor ...float64) []float64 {
+		t.Helper()
+		x, err := fitRelative(rows, floor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	x := fit(0, 0, 0)
 	for i, want := range []float64{2, 0, 0.5} {
 		if math.Abs(x[i]-want) > 1e-6 {
 			t.Errorf("x = %v, want 2, 0, 0.5", x)
 			break
 		}
 	}
-	if x := fitRelative(rows, []float64{3, 0, 0}); x[0] != 3 {
+	if x := fit(3, 0, 0); x[0] != 3 {
 		t.Errorf("x[0] = %g under a floor of 3", x[0])
 	}
 	// One point in seven follows another law; the others decide.
@@ -109,7 +117,7 @@ func TestNonNegative(t *testing.T) {
 		rows = append(rows, []float64{1 + float64(i%2)*1e-3})
 	}
 	rows[3] = []float64{0.5}
-	if x := fitRelative(rows, []float64{0}); math.Abs(x[0]-1) > 5e-3 {
+	if x := fit(0); math.Abs(x[0]-1) > 5e-3 {
 		t.Errorf("the outlier pulled the fit to %g", x[0])
 	}
 }

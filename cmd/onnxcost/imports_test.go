@@ -17,6 +17,7 @@ const module = "github.com/onnxcost/onnxcost/"
 // folder that holds them. The direction is cmd → {plots, calibrate} → costmodel → {analyzer, specs}.
 var allowed = map[string][]string{
 	"internal/bound":  {},
+	"internal/nnls":   {},
 	"specs":           {},
 	"analyzer/dim":    {},
 	"analyzer/onnx":   {},
@@ -24,10 +25,10 @@ var allowed = map[string][]string{
 	"analyzer":        {"analyzer/dim", "analyzer/onnx", "analyzer/op"},
 	"analyzer/zoo":    {"analyzer/onnx"},
 	"analyzer/onnxgo": {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op"},
-	"costmodel":       {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs"},
+	"costmodel":       {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs", "internal/nnls"},
 	"calibrate/cuda":  {},
 	"calibrate/ort":   {"analyzer/onnx"},
-	"calibrate":       {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs", "costmodel", "calibrate/cuda", "calibrate/ort"},
+	"calibrate":       {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs", "costmodel", "calibrate/cuda", "calibrate/ort", "internal/nnls"},
 	"plots":           {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs", "costmodel"},
 	"cmd/onnxcost":    {"*"},
 }
