@@ -123,7 +123,7 @@ func compileBudgetSchema(t testing.TB) *jsonschema.Schema {
 func TestBudgetSchemaAccepts(t *testing.T) {
 	schema := compileBudgetSchema(t)
 	docs := []string{budget, "schema: onnxcost/budget/v1\nmodels: [{match: a.onnx, limits: {macs: 5000000, params: 1e6, arena: 1 B}}]\n"}
-	for _, row := range dimensions {
+	for _, row := range dimensions() {
 		keys := map[Dimension]string{DimEnergy: "energy", DimTime: "latency", DimPower: "power", DimBytes: "file_size", DimMACs: "macs", DimParams: "params",
 			DimRate: "throughput", DimProportion: "coverage"}
 		for _, u := range row.units {

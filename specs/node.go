@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // kind is what a value of a file is, decided from its spelling alone.
@@ -39,7 +40,9 @@ type node struct {
 // number is YAML's decimal notation: what JSON writes, plus a leading sign or
 // point. Octal, hexadecimal and sexagesimal forms are texts here, so that no
 // figure means something else than it looks like.
-var number = regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
+var number = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
+})
 
 // scalar classifies an unquoted text as YAML 1.2's core schema does.
 func scalar(text string) (kind, float64) {
@@ -55,7 +58,7 @@ func scalar(text string) (kind, float64) {
 	case ".nan", ".NaN", ".NAN":
 		return kindNumber, math.NaN()
 	}
-	if !number.MatchString(text) {
+	if !number().MatchString(text) {
 		return kindText, 0
 	}
 	// Out of range gives ±Inf, which is refused later like any other infinity.

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -83,39 +84,44 @@ func counted(nouns ...string) []unit {
 	return units
 }
 
-// dimensions lists the units of each dimension. The first spelling of a size is
-// the one that String writes; a bare number is allowed only where the empty
-// name is listed.
-var dimensions = []struct {
+// dimension is a Dimension with its units.
+type dimension struct {
 	dim   Dimension
 	what  string // in errors: what a unit of another dimension is
 	wants string // in errors: how to write one
 	units []unit
-}{
-	{DimEnergy, "an energy", "an energy such as 250 mJ or 1.1 kJ", append(
-		decimal("J", "- m k u M G n µ μ"),
-		unit{name: "Wh", factor: 3600}, unit{name: "mWh", factor: 3.6}, unit{name: "kWh", factor: 3.6e6})},
-	{DimTime, "a time", "a time such as 33 ms or 2 s", append(
-		decimal("s", "- m u n µ μ"),
-		unit{name: "min", factor: 60}, unit{name: "h", factor: 3600}, unit{name: "d", factor: 86400})},
-	{DimPower, "a power", "a power such as 15 W or 700 mW", decimal("W", "- m k M u µ μ")},
-	{DimBytes, "a size in bytes", "a size such as 64 MiB or 1.5 GB", append(
-		decimal("B", "- k M G T"),
-		unit{name: "KiB", factor: 1 << 10}, unit{name: "MiB", factor: 1 << 20},
-		unit{name: "GiB", factor: 1 << 30}, unit{name: "TiB", factor: 1 << 40})},
-	{DimMACs, "a number of MACs", "a number of multiply-accumulates such as 5 G or 1.5 GMACs", counted("MACs", "MAC")},
-	{DimFLOPs, "a number of FLOPs", "a number of operations such as 8 G or 8 GFLOPs", counted("FLOPs", "FLOP")},
-	{DimParams, "a number of parameters", "a number of parameters such as 30 M", counted("params", "param")},
-	{DimRate, "a rate", "a rate such as 30 /s or 5 /min", []unit{
-		{name: "/s", factor: 1}, {name: "k/s", exponent: 3, factor: 1}, {name: "M/s", exponent: 6, factor: 1},
-		{name: "/min", factor: 1.0 / 60}, {name: "/h", factor: 1.0 / 3600}, {name: "/d", factor: 1.0 / 86400},
-		{name: "Hz", factor: 1}, {name: "kHz", exponent: 3, factor: 1}}},
-	{DimProportion, "a percentage", "a percentage such as 10 %", []unit{{name: "%", exponent: -2, factor: 1}}},
-	{DimCount, "a count", "a count such as 128 or 2 k", decimal("", "- k K M G")},
 }
 
+// dimensions lists the units of each dimension. The first spelling of a size is
+// the one that String writes; a bare number is allowed only where the empty
+// name is listed.
+var dimensions = sync.OnceValue(func() []dimension {
+	return []dimension{
+		{DimEnergy, "an energy", "an energy such as 250 mJ or 1.1 kJ", append(
+			decimal("J", "- m k u M G n µ μ"),
+			unit{name: "Wh", factor: 3600}, unit{name: "mWh", factor: 3.6}, unit{name: "kWh", factor: 3.6e6})},
+		{DimTime, "a time", "a time such as 33 ms or 2 s", append(
+			decimal("s", "- m u n µ μ"),
+			unit{name: "min", factor: 60}, unit{name: "h", factor: 3600}, unit{name: "d", factor: 86400})},
+		{DimPower, "a power", "a power such as 15 W or 700 mW", decimal("W", "- m k M u µ μ")},
+		{DimBytes, "a size in bytes", "a size such as 64 MiB or 1.5 GB", append(
+			decimal("B", "- k M G T"),
+			unit{name: "KiB", factor: 1 << 10}, unit{name: "MiB", factor: 1 << 20},
+			unit{name: "GiB", factor: 1 << 30}, unit{name: "TiB", factor: 1 << 40})},
+		{DimMACs, "a number of MACs", "a number of multiply-accumulates such as 5 G or 1.5 GMACs", counted("MACs", "MAC")},
+		{DimFLOPs, "a number of FLOPs", "a number of operations such as 8 G or 8 GFLOPs", counted("FLOPs", "FLOP")},
+		{DimParams, "a number of parameters", "a number of parameters such as 30 M", counted("params", "param")},
+		{DimRate, "a rate", "a rate such as 30 /s or 5 /min", []unit{
+			{name: "/s", factor: 1}, {name: "k/s", exponent: 3, factor: 1}, {name: "M/s", exponent: 6, factor: 1},
+			{name: "/min", factor: 1.0 / 60}, {name: "/h", factor: 1.0 / 3600}, {name: "/d", factor: 1.0 / 86400},
+			{name: "Hz", factor: 1}, {name: "kHz", exponent: 3, factor: 1}}},
+		{DimProportion, "a percentage", "a percentage such as 10 %", []unit{{name: "%", exponent: -2, factor: 1}}},
+		{DimCount, "a count", "a count such as 128 or 2 k", decimal("", "- k K M G")},
+	}
+})
+
 func (d Dimension) units() []unit {
-	for _, row := range dimensions {
+	for _, row := range dimensions() {
 		if row.dim == d {
 			return row.units
 		}
@@ -125,7 +131,7 @@ func (d Dimension) units() []unit {
 
 // wanted says how a quantity of the dimension is written.
 func (d Dimension) wanted() string {
-	for _, row := range dimensions {
+	for _, row := range dimensions() {
 		if row.dim == d {
 			return "want " + row.wants
 		}
@@ -262,7 +268,7 @@ func ownerOf(name string) string {
 	if name == "" {
 		return ""
 	}
-	for _, row := range dimensions {
+	for _, row := range dimensions() {
 		if _, ok := findUnit(row.units, name); ok && row.dim != DimCount {
 			return row.what
 		}

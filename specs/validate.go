@@ -5,12 +5,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
 var (
-	deviceName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
-	digest     = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	deviceName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`) })
+	digest     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^sha256:[0-9a-f]{64}$`) })
 )
 
 // Validate checks what the shape of a device cannot express: that figures are
@@ -33,7 +34,7 @@ func (d *Device) Validate() error {
 }
 
 func (d *Device) validate(r *report) {
-	if !deviceName.MatchString(d.Name) {
+	if !deviceName().MatchString(d.Name) {
 		r.at("name", "want lower-case letters, digits and . _ -, at most 64, have %s", quote(d.Name))
 	}
 	if d.Year != 0 && (d.Year < 1990 || d.Year > 2100) {
@@ -225,7 +226,7 @@ func (f *Fit) validate(d *Device, r *report, path string) {
 		g.Score.validate(r, join(gpath, "score"))
 	}
 	if s := f.Samples; s != nil {
-		if s.Digest != "" && !digest.MatchString(s.Digest) {
+		if s.Digest != "" && !digest().MatchString(s.Digest) {
 			r.at(path+".samples.digest", "want sha256: and 64 hexadecimal digits, have %s", quote(s.Digest))
 		}
 		if s.Source != "" {

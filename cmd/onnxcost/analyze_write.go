@@ -24,7 +24,7 @@ type analyzeWriter struct {
 
 func (w *analyzeWriter) begin() error {
 	if w.o.pprof != "" {
-		w.profile = newProfile(countTypes[0].Type, countTypes...)
+		w.profile = newProfile(countTypes[0].name, countTypes...)
 	}
 	switch w.o.output {
 	case "json":

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"compress/gzip"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"strings"
-
-	"github.com/google/pprof/profile"
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
@@ -16,56 +16,65 @@ import (
 // profileBuilder collects samples for 'go tool pprof'. A stack is the model, the levels of the name hierarchy, and the
 // node or kernel. Functions have their whole path as name, so that conv1 of one block is not added to that of another.
 type profileBuilder struct {
-	p         *profile.Profile
-	locations map[string]*profile.Location
+	types     []sampleType
+	chosen    string // the type that a viewer shows first
+	samples   []stackSample
+	names     []string       // of functions; their numbers start at 1
+	functions map[string]int // the number of each name
 }
 
-func newProfile(defaultType string, types ...profile.ValueType) *profileBuilder {
-	b := &profileBuilder{p: &profile.Profile{DefaultSampleType: defaultType}, locations: map[string]*profile.Location{}}
-	for i := range types {
-		b.p.SampleType = append(b.p.SampleType, &types[i])
-	}
-	b.p.PeriodType, b.p.Period = b.p.SampleType[0], 1
-	return b
+// sampleType is one figure of every sample.
+type sampleType struct{ name, unit string }
+
+// stackSample is the figures of a node: functions from the node up to the model, by their numbers.
+type stackSample struct {
+	functions []int
+	op        string
+	values    []int64
 }
 
-// countTypes are the sample types of an analysis; a prediction adds time and energy.
-var countTypes = []profile.ValueType{{Type: "macs", Unit: "count"}, {Type: "flops", Unit: "count"}, {Type: "bytes", Unit: "bytes"}}
+func newProfile(chosen string, types ...sampleType) *profileBuilder {
+	return &profileBuilder{types: types, chosen: chosen, functions: map[string]int{}}
+}
 
-func (b *profileBuilder) location(name string) *profile.Location {
-	if l := b.locations[name]; l != nil {
-		return l
+// countTypes are the sample types of an analysis; timeTypes are what a prediction adds.
+var (
+	countTypes = []sampleType{{"macs", "count"}, {"flops", "count"}, {"bytes", "bytes"}}
+	timeTypes  = []sampleType{{"time", "nanoseconds"}, {"energy", "microjoules"}}
+)
+
+func (b *profileBuilder) function(name string) int {
+	n, ok := b.functions[name]
+	if !ok {
+		b.names = append(b.names, name)
+		n = len(b.names)
+		b.functions[name] = n
 	}
-	id := uint64(len(b.p.Function) + 1)
-	f := &profile.Function{ID: id, Name: name, SystemName: name}
-	l := &profile.Location{ID: id, Line: []profile.Line{{Function: f}}}
-	b.p.Function, b.p.Location = append(b.p.Function, f), append(b.p.Location, l)
-	b.locations[name] = l
-	return l
+	return n
 }
 
 // add records one node; what costs nothing is left out.
 func (b *profileBuilder) add(model, scope, name, op string, values ...float64) {
-	s := &profile.Sample{Label: map[string][]string{"op": {op}}}
+	s := stackSample{op: op}
 	some := false
 	for _, v := range values {
 		n := int64(math.Min(math.Round(v), math.MaxInt64/2))
 		some = some || n != 0
-		s.Value = append(s.Value, n)
+		s.values = append(s.values, n)
 	}
 	if !some {
 		return
 	}
 	leaf := strings.TrimPrefix(name, "/")
-	s.Location = append(s.Location, b.location(strings.TrimSpace(leaf+" ("+op+")")))
+	s.functions = append(s.functions, b.function(strings.TrimSpace(leaf+" ("+op+")")))
 	parts := strings.Split(strings.Trim(scope, "/"), "/")
 	for i := len(parts); i > 0; i-- {
 		if parts[i-1] != "" {
-			s.Location = append(s.Location, b.location(strings.Join(parts[:i], "/")))
+			s.functions = append(s.functions, b.function(strings.Join(parts[:i], "/")))
 		}
 	}
-	s.Location = append(s.Location, b.location(model))
-	b.p.Sample = append(b.p.Sample, s)
+	s.functions = append(s.functions, b.function(model))
+	b.samples = append(b.samples, s)
 }
 
 // report adds the executed nodes of a Report. The error names the dimensions without a value.
@@ -103,18 +112,18 @@ func (b *profileBuilder) prediction(p *costmodel.Prediction, plan *costmodel.Pla
 	}
 }
 
-// write checks the profile and writes it, compressed as pprof expects.
+// write writes the profile, compressed as pprof expects.
 func (b *profileBuilder) write(path string) error {
-	if err := b.p.CheckValid(); err != nil {
-		return fmt.Errorf("--pprof: %w", err)
-	}
 	f, err := os.Create(path)
 	if err != nil {
 		return misuse("--pprof: %v", err)
 	}
-	err = b.p.Write(f)
-	if e := f.Close(); err == nil {
-		err = e
+	z := gzip.NewWriter(f)
+	_, err = z.Write(b.encode())
+	for _, c := range []io.Closer{z, f} {
+		if e := c.Close(); err == nil {
+			err = e
+		}
 	}
 	if err != nil {
 		return misuse("--pprof: %v", err)

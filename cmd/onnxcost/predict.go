@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/pprof/profile"
 	"github.com/spf13/cobra"
 
 	"github.com/onnxcost/onnxcost/analyzer"
@@ -201,8 +200,7 @@ func runPredict(ctx context.Context, s streams, o predictOptions, args []string)
 		}
 	}
 	if o.pprof != "" {
-		o.profile = newProfile("time", append(countTypes[:len(countTypes):len(countTypes)], profile.ValueType{Type: "time", Unit: "nanoseconds"},
-			profile.ValueType{Type: "energy", Unit: "microjoules"})...)
+		o.profile = newProfile("time", slices.Concat(countTypes, timeTypes)...)
 	}
 	worst := exitDone
 	var all []predicted

@@ -79,7 +79,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	s := streams{stdin, stdout, stderr}
-	root := newRoot(s)
+	root := newRoot(s, args)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -92,7 +92,18 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return exitCode(err)
 }
 
-func newRoot(s streams) *cobra.Command {
+// commands are the commands by name, in the order of the help.
+var commands = []struct {
+	name string
+	make func(streams) *cobra.Command
+}{
+	{"analyze", newAnalyze}, {"predict", newPredict}, {"calibrate", newCalibrate}, {"measure", newMeasure}, {"validate", newValidate},
+	{"devices", newDevices}, {"plot", newPlot}, {"zoo", newZoo}, {"explain", newExplain}, {"version", newVersion}, {"check", newCheck}, {"compare", newCompare},
+}
+
+// newRoot is the program with the command that args ask for, or with all where these ask for none, for help or for a
+// command that is not there: what no one asks for takes no time to set up.
+func newRoot(s streams, args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "onnxcost",
 		Short: "Say what an ONNX model costs before anyone runs it",
@@ -120,8 +131,17 @@ the graph alone.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return misuse("%s; see '%s --help'", flagError(cmd, err), cmd.CommandPath())
 	})
-	root.AddCommand(newAnalyze(s), newPredict(s), newCalibrate(s), newMeasure(s), newValidate(s), newDevices(s), newPlot(s), newZoo(s), newExplain(s), newVersion(s))
-	root.AddCommand(newCheck(s), newCompare(s))
+	for _, c := range commands {
+		if len(args) > 0 && c.name == args[0] {
+			root.AddCommand(c.make(s))
+			root.SetHelpCommand(&cobra.Command{Hidden: true})
+			root.CompletionOptions.DisableDefaultCmd = true
+			return root
+		}
+	}
+	for _, c := range commands {
+		root.AddCommand(c.make(s))
+	}
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {

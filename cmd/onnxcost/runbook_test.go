@@ -24,7 +24,7 @@ func TestRunbook(t *testing.T) {
 		if len(words) < 2 || words[0] != "onnxcost" && words[0] != "./onnxcost-gpu" {
 			continue
 		}
-		c, rest, err := newRoot(streams{strings.NewReader(""), &bytes.Buffer{}, &bytes.Buffer{}}).Find(words[1:])
+		c, rest, err := newRoot(streams{strings.NewReader(""), &bytes.Buffer{}, &bytes.Buffer{}}, nil).Find(words[1:])
 		if err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
