@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,17 +16,24 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files, scripts and the README's outputs")
 
-// TestReadme runs the commands of the README's console blocks and compares what they print with what stands there.
-// Only onnxcost commands run; with -update the README is rewritten.
+// pages are those whose commands run, below the root of the module.
+var pages = []string{"README.md", "cmd/onnxcost/README.md", "costmodel/README.md", "calibrate/README.md", "plots/README.md"}
+
+// TestReadme runs the commands of the pages' console blocks and compares what they print with what stands there.
+// Only onnxcost commands run; with -update the pages are rewritten.
 func TestReadme(t *testing.T) {
-	const path = "../../README.md"
+	for _, page := range pages {
+		t.Run(page, func(t *testing.T) { checkPage(t, filepath.Join(startDir, "../..", page)) })
+	}
+}
+
+func checkPage(t *testing.T, path string) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(t.TempDir())
 	var out strings.Builder
-	ran := 0
 	for i, block := range strings.Split(string(data), "```") {
 		if i > 0 {
 			out.WriteString("```")
@@ -36,24 +45,86 @@ func TestReadme(t *testing.T) {
 			out.WriteString(block)
 			continue
 		}
-		got, n := runConsole(t, block)
-		ran += n
+		got, ran := runConsole(t, block)
+		if ran == 0 {
+			t.Errorf("a console block shows no onnxcost command:\n%s", block)
+		}
 		out.WriteString(got)
-	}
-	if ran == 0 {
-		t.Fatal("the README shows no onnxcost command")
 	}
 	if out.String() == string(data) {
 		return
 	}
 	if *update {
-		if err := os.WriteFile(readmePath(t), []byte(out.String()), 0o666); err != nil {
+		if err := os.WriteFile(path, []byte(out.String()), 0o666); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	t.Errorf("the README's outputs are not what the commands print (go test ./cmd/onnxcost -run Readme -update rewrites them):\n%s",
+	t.Errorf("the outputs are not what the commands print (go test ./cmd/onnxcost -run Readme -update rewrites them):\n%s",
 		cmp.Diff(string(data), out.String()))
+}
+
+// TestReadmeSize keeps the first page short; what is longer belongs to the page of a folder.
+func TestReadmeSize(t *testing.T) {
+	const most = 12 << 10
+	data, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(data) >= most {
+		t.Errorf("README.md has %d bytes, want fewer than %d", len(data), most)
+	}
+}
+
+// TestReadmeGo holds the README's Go to the example of that name in costmodel, which is compiled and run.
+func TestReadmeGo(t *testing.T) {
+	const example = "../../costmodel/readme_example_test.go"
+	page, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := os.ReadFile(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := 0
+	for i, block := range strings.Split(string(page), "```") {
+		text, ok := strings.CutPrefix(block, "go\n")
+		if i%2 == 0 || !ok {
+			continue
+		}
+		shown++
+		var body strings.Builder
+		for line := range strings.Lines(text) {
+			body.WriteString("\t" + line)
+		}
+		if !strings.Contains(string(code), body.String()) {
+			t.Errorf("%s has not these lines of the README:\n%s", example, body.String())
+		}
+	}
+	if shown == 0 {
+		t.Error("the README shows no Go")
+	}
+}
+
+// TestLinks wants every relative link of the pages to lead to a file or a folder.
+func TestLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
+	for _, page := range append([]string{"CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md", "analyzer/README.md"}, pages...) {
+		path := filepath.Join("../..", page)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(data), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {
+				t.Errorf("%s: a link leads nowhere: %v", page, err)
+			}
+		}
+	}
 }
 
 // writeShown writes a block of YAML that begins with a comment "# NAME.yaml" to that file, for the commands below it.
@@ -71,11 +142,6 @@ func writeShown(t *testing.T, block string) {
 }
 
 var startDir, _ = os.Getwd()
-
-func readmePath(t *testing.T) string {
-	t.Helper()
-	return startDir + "/../../README.md"
-}
 
 // runConsole re-runs a block: a line "$ onnxcost …" is a command, the lines up to the next one its output.
 func runConsole(t *testing.T, block string) (rerun string, ran int) {
