@@ -3,10 +3,12 @@ package costmodel_test
 import (
 	"context"
 	"fmt"
+	"log"
 	"os"
 	"path/filepath"
 
 	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
 	"github.com/onnxcost/onnxcost/costmodel"
 	"github.com/onnxcost/onnxcost/specs"
@@ -76,4 +78,80 @@ models:
 	// zoo:resnet50 params pass
 	// zoo:resnet50 macs fail
 	// zoo:resnet50 coverage pass
+}
+
+// analysed is the Report of a network of the zoo.
+func analysed(ctx context.Context, name string) *analyzer.Report {
+	m, err := zoo.Build(name, zoo.None)
+	if err != nil {
+		log.Fatal(err)
+	}
+	r, err := analyzer.Analyze(ctx, m, analyzer.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return r
+}
+
+// Compiled once, a model is evaluated for each batch: a sweep costs some tens of microseconds a point.
+func ExampleCompile() {
+	ctx := context.Background()
+	d, err := specs.LoadDevice("jetson-tx1")
+	if err != nil {
+		log.Fatal(err)
+	}
+	p, err := costmodel.Compile(ctx, analysed(ctx, "alexnet"), d, costmodel.Options{NoKernels: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, batch := range []int64{1, 4, 16} {
+		at, err := p.At(batch, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("batch %2d: %.0f images a second\n", batch, float64(at.ThroughputPS))
+	}
+	// Output:
+	// batch  1: 54 images a second
+	// batch  4: 110 images a second
+	// batch 16: 149 images a second
+}
+
+// A comparison lists what changed, in total and by layer; without a device it compares counts and memory alone.
+func ExampleCompare() {
+	ctx := context.Background()
+	c, err := costmodel.Compare(ctx, analysed(ctx, "resnet18"), analysed(ctx, "resnet34"), nil, costmodel.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	macs, _ := c.Metric("macs")
+	fmt.Printf("MACs %+.0f %%, %d layers as they were, %d others\n", 100*macs.Relative(), c.Same, len(c.Layers))
+	fmt.Println(c.Layers[0].Status, c.Layers[0].New)
+	// Output:
+	// MACs +102 %, 69 layers as they were, 56 others
+	// added [/layer1/2/conv1]
+}
+
+// A Plan is what a runtime launches: nodes that it fuses are one kernel. Memory says what its allocator holds for one run.
+func ExampleLower() {
+	ctx := context.Background()
+	plan, err := costmodel.Lower(analysed(ctx, "resnet18"), costmodel.ORTCUDA)
+	if err != nil {
+		log.Fatal(err)
+	}
+	k := plan.Kernels[0]
+	for _, k = range plan.Kernels {
+		if len(k.Nodes) > 1 {
+			break
+		}
+	}
+	fmt.Println(len(plan.Kernels), "kernels; of several nodes:", k.Name, k.Op)
+	use, err := costmodel.Memory(plan, dim.Env{"batch": 1}, costmodel.MemoryOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.0f MB of weights, %.1f MB of activations\n", float64(use.WeightBytes)/1e6, float64(use.ActivationBytes)/1e6)
+	// Output:
+	// 48 kernels; of several nodes: /conv1 Conv
+	// 47 MB of weights, 4.0 MB of activations
 }
