@@ -135,7 +135,7 @@ func ExampleCompare() {
 // A Plan is what a runtime launches: nodes that it fuses are one kernel. Memory says what its allocator holds for one run.
 func ExampleLower() {
 	ctx := context.Background()
-	plan, err := costmodel.Lower(analysed(ctx, "resnet18"), costmodel.ORTCUDA)
+	plan, err := costmodel.Lower(analysed(ctx, "resnet18"), costmodel.ORTCUDA, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
