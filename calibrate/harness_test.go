@@ -180,3 +180,13 @@ func TestDisagreeing(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// TestNothingIsAffordableLate: a sweep that took longer than it should measures nothing once more.
+func TestNothingIsAffordableLate(t *testing.T) {
+	m := server()
+	g := &gather{o: SweepOptions{For: time.Second, clock: m}, begin: m.now.Add(-time.Minute)}
+	g.pass(time.Second)
+	if n := g.affordable(); n != 0 {
+		t.Errorf("a minute late: time for %d points, want none", n)
+	}
+}

@@ -173,7 +173,7 @@ const leastShare = 30 * time.Millisecond
 
 // affordable is how many points there is time for.
 func (g *gather) affordable() int {
-	return int(g.left() / (leastShare + g.loading/time.Duration(max(1, g.loaded))))
+	return int(max(0, g.left()) / (leastShare + g.loading/time.Duration(max(1, g.loaded))))
 }
 
 // blockLength is how many of the points may be loaded together.
