@@ -110,6 +110,10 @@ func GatherORT(ctx context.Context, lib *ort.Library, o SweepOptions) (*Samples,
 	if d := g.anchorDrift(); d > 0.05 {
 		g.notes = append(g.notes, fmt.Sprintf("the machine's speed varied by %.0f %% between the blocks of the sweep (median of the same product)", 100*d))
 	}
+	if took := o.clock.Now().Sub(begin); took > 2*o.For {
+		g.notes = append(g.notes, fmt.Sprintf("the sweep took %s, not %s: to load a microbenchmark takes %s on this machine", took.Round(time.Second),
+			o.For, (g.loading/time.Duration(max(1, g.loaded))).Round(time.Millisecond)))
+	}
 	g.samples.Set("anchor-spread", strconv.FormatFloat(g.anchorDrift(), 'f', 4, 64))
 	g.concludePower()
 	if len(g.samples.Samples) == 0 && err == nil {
