@@ -30,6 +30,7 @@ type ortPoint struct {
 func ortPoints(s *Samples) ([]ortPoint, error) {
 	var points []ortPoint
 	at := map[string]int{}
+	var bursts [][]observed // of each point
 	for i := range s.Samples {
 		x := &s.Samples[i]
 		if x.Backend != BackendORT {
@@ -45,16 +46,28 @@ func ortPoints(s *Samples) ([]ortPoint, error) {
 		if !seen {
 			j = len(points)
 			at[name] = j
-			points = append(points, ortPoint{Micro: Micro{x.Class, x.Params}, Threads: int(threads), Seconds: math.Inf(1)})
+			points = append(points, ortPoint{Micro: Micro{x.Class, x.Params}, Threads: int(threads)})
+			bursts = append(bursts, nil)
 		}
-		p := &points[j]
-		if calm := x.calm(); calm == p.Calm {
-			p.Seconds = math.Min(p.Seconds, sec)
-		} else if calm {
-			p.Seconds, p.Calm = sec, true
+		d, _ := x.Value(UnitDisturbance)
+		around, _ := x.Value(UnitAround)
+		bursts[j] = append(bursts[j], observed{sec, d, around})
+		points[j].Rounds++
+		points[j].Runs += x.Runs
+	}
+	follow := map[int]float64{} // by the number of threads
+	for j := range points {
+		t := points[j].Threads
+		if _, known := follow[t]; !known {
+			var same [][]observed
+			for k := range points {
+				if points[k].Threads == t {
+					same = append(same, bursts[k])
+				}
+			}
+			follow[t] = elasticity(same)
 		}
-		p.Rounds++
-		p.Runs += x.Runs
+		points[j].Seconds, points[j].Calm = undisturbed(bursts[j], follow[t])
 	}
 	return points, nil
 }

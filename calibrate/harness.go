@@ -52,8 +52,9 @@ type Timing struct {
 	Median, P10, P90, Lo, Hi float64
 	// Spread is the half-width of the interval relative to the median.
 	Spread float64
-	// Best is the lowest median of a burst. Other processes only ever add time, and on a shared machine they come and go
-	// in phases longer than a burst: where bursts disagree, the lowest is nearest to the undisturbed machine.
+	// Best is the time in quiet: the lowest median of a burst that nothing was seen to disturb. Other processes only ever
+	// add time, and on a shared machine they come and go in phases longer than a burst. Where every burst was disturbed it
+	// is their median, each taken back by how much longer the probe took beside it.
 	Best float64
 	// Drift is the median of the last third of the bursts relative to that of the first, less 1; 0 below three bursts.
 	Drift    float64
@@ -68,7 +69,9 @@ type Burst struct {
 	Runs             int
 	Energy           *Window // nil where it was not counted
 	// Disturbance is how much longer than in calm a probe took before or after the burst, at least 1; 0 without a probe.
-	Disturbance   float64
+	Disturbance float64
+	// Around is the geometric mean of how much longer it took before and after; 0 without a probe.
+	Around        float64
 	before, after float64 // readings of the probe, in seconds
 }
 
@@ -228,6 +231,12 @@ func (s *turns) enough(rules Rules) bool {
 
 // finish sums up what was seen.
 func finish(timings []Timing, state []turns, rules Rules) {
+	var seen [][]observed
+	for i := range timings {
+		rules.probe.judge(state[i].bursts)
+		seen = append(seen, observations(state[i].bursts))
+	}
+	follow := elasticity(seen)
 	for i := range timings {
 		t, s := &timings[i], &state[i]
 		if t.Err != nil {
@@ -241,8 +250,7 @@ func finish(timings []Timing, state []turns, rules Rules) {
 		var ok bool
 		t.Lo, t.Hi, ok = medianInterval(s.runs, 0.95)
 		t.Spread = (t.Hi - t.Lo) / 2 / t.Median
-		rules.probe.judge(s.bursts)
-		t.Best = best(s.bursts)
+		t.Best, _ = undisturbed(seen[i], follow)
 		t.Drift = drift(s.bursts)
 		t.Energy = energyOf(s.bursts, rules.IdleW)
 		if !ok || t.Runs < rules.MinRuns {
@@ -263,19 +271,13 @@ func finish(timings []Timing, state []turns, rules Rules) {
 	}
 }
 
-// best is the lowest median of the bursts that nothing was seen to disturb, of all where each was disturbed.
-func best(bursts []Burst) float64 {
-	all, calm := math.Inf(1), math.Inf(1)
-	for i := range bursts {
-		all = min(all, bursts[i].Median)
-		if bursts[i].calm() {
-			calm = min(calm, bursts[i].Median)
-		}
+// observations are the bursts without their runs.
+func observations(bursts []Burst) []observed {
+	out := make([]observed, len(bursts))
+	for i, b := range bursts {
+		out[i] = observed{b.Median, b.Disturbance, b.Around}
 	}
-	if math.IsInf(calm, 1) {
-		return all
-	}
-	return calm
+	return out
 }
 
 // drift compares the last third of the bursts with the first.

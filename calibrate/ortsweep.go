@@ -332,7 +332,7 @@ func (g *gather) record(b Micro, t Timing) {
 		s.Runs = burst.Runs
 		s.Values = []Value{{burst.Median, UnitSeconds}, {burst.P10, UnitLow}, {burst.P90, UnitHigh}}
 		if burst.Disturbance > 0 {
-			s.Values = append(s.Values, Value{burst.Disturbance, UnitDisturbance})
+			s.Values = append(s.Values, Value{burst.Disturbance, UnitDisturbance}, Value{burst.Around, UnitAround})
 		}
 		if w := burst.Energy; w != nil {
 			s.Values = append(s.Values, Value{w.Joules / float64(w.Runs), UnitJoules}, Value{w.Joules / w.Seconds, UnitWatts})

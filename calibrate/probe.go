@@ -89,6 +89,7 @@ func (p *probe) judge(bursts []Burst) {
 		return
 	}
 	for i := range bursts {
+		bursts[i].Around = math.Sqrt(bursts[i].before*bursts[i].after) / level
 		bursts[i].Disturbance = slices.Max([]float64{1, bursts[i].before / level, bursts[i].after / level})
 	}
 }

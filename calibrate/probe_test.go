@@ -3,6 +3,8 @@ package calibrate
 import (
 	"context"
 	"errors"
+	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -82,13 +84,13 @@ func TestProbe(t *testing.T) {
 
 func TestBestIsOfCalmBursts(t *testing.T) {
 	bursts := []Burst{{Median: 3, Disturbance: 1.01}, {Median: 2, Disturbance: 1.5}, {Median: 2.5, Disturbance: 1.1}}
-	if got := best(bursts); got != 2.5 {
+	if got, _ := undisturbed(observations(bursts), 0); got != 2.5 {
 		t.Errorf("got %g, want the lowest of the calm ones", got)
 	}
 	for i := range bursts {
 		bursts[i].Disturbance = 2
 	}
-	if got := best(bursts); got != 2 {
+	if got, _ := undisturbed(observations(bursts), 0); got != 2 {
 		t.Errorf("all disturbed: got %g, want the lowest of all", got)
 	}
 }
@@ -110,5 +112,45 @@ func TestAffinities(t *testing.T) {
 	}
 	if got := affinities([]int{2}); got != "" {
 		t.Errorf("affinities of one thread: got %q", got)
+	}
+}
+
+// TestTakenBackToQuiet: on a machine that is never quiet, bursts that slow down with the probe give the time in quiet back,
+// whatever each of them was slowed by; where a burst was quiet, it alone counts.
+func TestTakenBackToQuiet(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	const follows = 0.8
+	var all [][]observed
+	var truth []float64
+	for range 60 {
+		own := math.Exp(-9 + 4*r.Float64())
+		truth = append(truth, own)
+		var bursts []observed
+		for range 5 {
+			d := 1.15 + 0.9*r.Float64()
+			bursts = append(bursts, observed{own * math.Pow(d, follows) * math.Exp(0.03*r.NormFloat64()), d, 0})
+		}
+		all = append(all, bursts)
+	}
+	e := elasticity(all)
+	if math.Abs(e-follows) > 0.05 {
+		t.Errorf("times follow the probe by %.2f, want %.2f", e, follows)
+	}
+	var off []float64
+	for i, b := range all {
+		got, quiet := undisturbed(b, e)
+		off = append(off, math.Abs(got/truth[i]-1))
+		if quiet {
+			t.Errorf("bursts %v: said to be quiet", b)
+		}
+	}
+	if m := median(off); m > 0.03 {
+		t.Errorf("half of the times are more than %.1f %% off", 100*m)
+	}
+	if got, quiet := undisturbed([]observed{{2, 1.5, 1.3}, {1.4, 1.05, 1.02}, {1.2, 1.3, 1.2}}, e); got != 1.4 || !quiet {
+		t.Errorf("got %g, quiet %t, want that of the quiet burst, 1.4", got, quiet)
+	}
+	if e := elasticity(all[:5]); e != 0 {
+		t.Errorf("of 25 bursts: %g, want 0, nothing known", e)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/calibrate/internal/machine"
 	"github.com/onnxcost/onnxcost/calibrate/ort"
 	"github.com/onnxcost/onnxcost/costmodel"
 	"github.com/onnxcost/onnxcost/specs"
@@ -227,6 +228,10 @@ func sweepOn(t *testing.T, m *fakeMachine, r *RAPL) (*Samples, []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	here := &Samples{Config: conditions(machine.This())} // whose channel blocks the samples will name
+	if generic.Processor, err = here.processor(); err != nil {
+		t.Fatal(err)
+	}
 	open := func(ctx context.Context, b Micro, _ ort.Options) (runner, error) {
 		model, err := b.Model()
 		if err != nil {
@@ -248,7 +253,7 @@ func sweepOn(t *testing.T, m *fakeMachine, r *RAPL) (*Samples, []string) {
 		return &load{m, s, trueActiveW*s + trueJPerOp*ops + trueJPerByte*moved}, nil
 	}
 	samples, notes, err := GatherORT(context.Background(), &ort.Library{Version: "1.30.0"},
-		SweepOptions{Threads: 1, Seed: 3, For: 20 * time.Second, Date: "2026-01-02", RAPL: r, clock: m, open: open})
+		SweepOptions{Threads: 1, Seed: 3, For: 60 * time.Second, Date: "2026-01-02", RAPL: r, clock: m, open: open})
 	if err != nil {
 		t.Fatal(err)
 	}

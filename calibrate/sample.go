@@ -24,6 +24,8 @@ const (
 	UnitJoules  = "joules/op"
 	// UnitDisturbance is of a ratio: how much longer than in calm a probe took before or after the runs; see Burst.
 	UnitDisturbance = "x-calm"
+	// UnitAround is the same on the average of before and after.
+	UnitAround = "x-around"
 )
 
 // A Sample is one line of measurements: what was run, how often, and what was seen. A point that was measured in
