@@ -72,7 +72,7 @@ func definition(o *specs.Operator) op.Definition {
 		d.Let = append(d.Let, op.DefinedSize{Name: l.Name, Is: string(l.Is), AtMost: string(l.AtMost)})
 	}
 	for _, out := range o.Outputs {
-		d.Outputs = append(d.Outputs, op.DefinedOutput{Type: out.Type, Like: out.Like, Shape: texts(out.Shape)})
+		d.Outputs = append(d.Outputs, op.DefinedOutput{Type: out.Type, Like: out.Like, Shape: texts(out.Shape), Required: out.Required})
 	}
 	for _, p := range o.MACs {
 		to := op.DefinedProduct{M: string(p.M), N: string(p.N), K: string(p.K), Batch: string(p.Batch), Groups: string(p.Groups), Weight: p.Weight,

@@ -82,9 +82,10 @@ type OperatorSize struct {
 
 // OperatorOutput is an output of an Operator.
 type OperatorOutput struct {
-	Type  string    `spec:"type"`
-	Like  string    `spec:"like"`
-	Shape []Formula `spec:"shape,flow"`
+	Type     string    `spec:"type"`
+	Like     string    `spec:"like"`
+	Shape    []Formula `spec:"shape,flow"`
+	Required bool      `spec:"required"`
 }
 
 // OperatorProduct are multiply-accumulates: batch·groups·m·n·k of them, or a Count without geometry.

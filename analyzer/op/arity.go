@@ -150,7 +150,7 @@ func joinArities(t map[ruleKey][]*Rule) error {
 		if rules[0].arities != nil { // a Definition says so itself
 			continue
 		}
-		if k.domain == nhwcDomain || k.domain == channelsLastDomain { // as the operator that it lays out differently
+		if len(rows[k]) == 0 && (k.domain == nhwcDomain || k.domain == channelsLastDomain) { // as the operator that it lays out differently
 			if k.domain = ""; len(rows[k]) == 0 {
 				k.domain = msDomain
 			}

@@ -83,9 +83,10 @@ type DefinedSize struct {
 type DefinedOutput struct {
 	// Type is an element type such as float32, an input whose type it has, or an attribute that holds the number of a
 	// type; "" is the type of Like or of the first input.
-	Type  string
-	Like  string
-	Shape []string
+	Type     string
+	Like     string
+	Shape    []string
+	Required bool // a node must list it; the first one always
 }
 
 // DefinedProduct is a contraction: Batch·Groups·M·N·K multiply-accumulates, as in Contraction. Each is a formula; Batch
@@ -152,6 +153,11 @@ func (d Definition) Compile() (rule *Rule, errs []*DefinitionError) {
 		}
 	}
 	take.out = argCount{least: 1, most: len(d.Outputs), required: 1}
+	for i, o := range d.Outputs {
+		if o.Required {
+			take.out.least = i + 1
+		}
+	}
 	r.arities = []arity{take}
 	r.Shape, r.Work = d.shape, d.work
 	if d.Read != "" || d.Written != "" {

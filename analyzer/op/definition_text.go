@@ -13,7 +13,7 @@ import (
 //	inputs      name[shape] and marks: ? optional, * any number, = its values steer, ~ steers, # quantised weights, ' scale
 //	attributes  name=default, name=1,1 for a list, name=word{word:number,...}, name|other; without a default a node must have it
 //	sizes       NAME = formula; NAME <= bound of what is known only when it runs; NAME <= ? for no bound
-//	outputs     type[shape], or type like input; the type may be left out
+//	outputs     type[shape], or type like input; the type may be left out; ! for one that a node must list
 //
 // Fields are separated by blanks, sizes by semicolons.
 
@@ -45,8 +45,10 @@ func defined(domain, name, in, attrs, sizes, out string, more Definition) Rule {
 			}
 			i++
 			o.Like = fields[i]
-		} else if o.Type, shape, _ = strings.Cut(fields[i], "["); true {
-			o.Shape = textShape(shape)
+		} else {
+			text, required := strings.CutSuffix(fields[i], "!")
+			o.Type, shape, _ = strings.Cut(text, "[")
+			o.Shape, o.Required = textShape(shape), required
 		}
 		d.Outputs = append(d.Outputs, o)
 	}

@@ -79,7 +79,7 @@ var msOrderedRules = []Rule{
 		Class: Quantization, Vector: "4*x.elements", Doc: "4 per element: a product, a rounding, two bounds"}),
 	defined(msDomain, "DequantizeWithOrder", "x# scale'", "order_input order_output to", "", "to like x", Definition{
 		Class: Quantization, Vector: "x.elements", Doc: "1 per element: a product"}),
-	defined(msDomain, "QuantizeBFP", "x", "bfp_type block_dim=-1", "packed <= x.bytes", "uint8[packed] int64[x.rank] int64[x.rank]", Definition{
+	defined(msDomain, "QuantizeBFP", "x", "bfp_type block_dim=-1", "packed <= x.bytes", "uint8[packed] int64[x.rank]! int64[x.rank]!", Definition{
 		Class: Quantization, Vector: "4*x.elements", Doc: "4 per element: magnitude, largest exponent, shift, rounding; how long the packed data are depends on bfp_type and is a bounded symbol"}),
 	ms(Rule{Op: "DequantizeBFP", Shape: dequantizeBFPShape, Work: perOutput(2, 0), Class: Quantization, QuantInputs: inputs(0), HostInputs: inputs(1, 2),
 		KeepsWeights: true, Doc: "2 per element: a shift and a product"}),

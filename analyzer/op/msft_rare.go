@@ -198,31 +198,6 @@ func sparseMatMulWork(c *Call) Work {
 	return contractions(Contraction{Kind: MatMulKind, Batch: dim.Const(1), Groups: dim.Const(1), M: out.Shape[0], N: out.Shape[1], K: k, Weight: 1})
 }
 
-// qlinearTransposed sees the operands of QLinearConvTranspose as ConvTranspose has them.
-func qlinearTransposed(c *Call) *Call {
-	in := []*Value{c.Input(0), c.Input(3)}
-	if c.Has(8) {
-		in = append(in, c.Input(8))
-	}
-	return &Call{Node: c.Node, Opset: c.Opset, In: in, Out: c.Out, Engine: c.Engine}
-}
-
-func qlinearTransposeShape(c *Call) error {
-	if err := convTransposeShape(qlinearTransposed(c)); err != nil {
-		return err
-	}
-	c.Out[0].DType = c.typeOf(7)
-	return nil
-}
-
-func qlinearTransposeWork(c *Call) Work {
-	w := convTransposeWork(qlinearTransposed(c))
-	for i := range w.Contraction {
-		w.Contraction[i].Weight = 3
-	}
-	return w.plus(offsets(c, [2]int{0, 2}, [2]int{3, 5}), dim.Dim{})
-}
-
 // hashVector: 2n-1 operations for the n-gram of each order from 2 up, which are max²-1 in all, then a remainder for each
 // head.
 const hashVector = "places*(max_ngram_size^2 - 1) + (1 + offsets.given)*places*hashes"
@@ -234,8 +209,6 @@ var msRareRules = []Rule{
 		Doc: "the projections that the flags ask for, with bias; attention in full: per score 4, mask 1, 2 special; of unknown flags the costlier"}),
 	ms(Rule{Op: "AttnLSTM", Shape: attnLSTMShape, Work: attnLSTMWork, Class: Contract,
 		Doc: docRecurrent + "; per step Bahdanau's attention: query layer, tanh(keys + query)·V, softmax, context, attention layer; the keys once"}),
-	ms(Rule{Op: "QLinearConvTranspose", Shape: qlinearTransposeShape, Work: requantized(qlinearTransposeWork), Class: Contract,
-		QuantInputs: inputs(3, 8), Scales: inputs(1, 2, 4, 5, 6, 7), Doc: "as ConvTranspose; " + docZeroPoint + "; " + docRequantize}),
 	ms(Rule{Op: "SparseToDenseMatMul", Shape: sparseMatMulShape, Work: sparseMatMulWork, Class: Contract,
 		Doc: "M·N·K MACs as if the matrix were dense, an upper bound: how many elements it stores is data"}),
 	defined(msDomain, "EngramGate", "key[B,S,M,H] query[B,S,M,H] value[B,S,H] sk[M,H] sq[M,H] sv[M,H]?", "", "rows = B*S*M", "key like key key like key", Definition{
@@ -249,7 +222,7 @@ var msRareRules = []Rule{
 		"ids[places,hashes] ids[L - 1,max_ngram_size - 1] int32[L - 1,max_ngram_size - 1]", Definition{Vector: hashVector, Doc: docHash}),
 	defined(msDomain, "VarlenCausalConvWithState", "x[T,C] w[C,1,K] starts[L]~ bias[C]? state[L - 1,C,(K - 1)*dilation] captures?",
 		"dilation=1 state_update_capacity=0 activation=none{none:0,silu:1,swish:1,:0}", "",
-		"x like x x[L - 1,C,(K - 1)*dilation] x[L - 1,state_update_capacity,C]", Definition{
+		"x like x x[L - 1,C,(K - 1)*dilation]! x[L - 1,state_update_capacity,C]", Definition{
 			Products: []DefinedProduct{{Kind: ConvKind, M: "T", N: "1", K: "K", Groups: "C", Weight: "w", Window: []string{"K"}, Strides: []string{"1"}, Dilation: []string{"dilation"}}},
 			Vector:   "T*C*(bias.given + 3*activation)", Special: "2*T*C*activation", Doc: docCausalConv}),
 	ms(Rule{Op: "SampleOp", Shape: sameShape, Work: noWork, Class: Movement, Doc: "copies its input"}),

@@ -1,6 +1,10 @@
 package op
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+)
 
 // The domain com.ms.internal.nhwc: operators of the standard whose first input and first output have their channels last,
 // as execution providers that prefer this layout rewrite them. Source: internal_nhwc_onnx_schemas.cc of ONNX Runtime, which
@@ -73,16 +77,44 @@ func lastLayout(domain string, r Rule, turned int) Rule {
 	return r
 }
 
+// qlinearTransposed sees the operands of QLinearConvTranspose as ConvTranspose has them.
+func qlinearTransposed(c *Call) *Call {
+	in := []*Value{c.Input(0), c.Input(3)}
+	if c.Has(8) {
+		in = append(in, c.Input(8))
+	}
+	return &Call{Node: c.Node, Opset: c.Opset, In: in, Out: c.Out, Engine: c.Engine}
+}
+
+func qlinearTransposeShape(c *Call) error {
+	if err := convTransposeShape(qlinearTransposed(c)); err != nil {
+		return err
+	}
+	c.Out[0].DType = c.typeOf(7)
+	return nil
+}
+
+func qlinearTransposeWork(c *Call) Work {
+	w := convTransposeWork(qlinearTransposed(c))
+	for i := range w.Contraction {
+		w.Contraction[i].Weight = 3
+	}
+	return w.plus(offsets(c, [2]int{0, 2}, [2]int{3, 5}), dim.Dim{})
+}
+
+// qlinearTranspose is QLinearConvTranspose, which only this domain has, in the standard's layout.
+var qlinearTranspose = Rule{Op: "QLinearConvTranspose", Since: 1, Shape: qlinearTransposeShape, Work: requantized(qlinearTransposeWork), Class: Contract,
+	QuantInputs: inputs(3, 8), Scales: inputs(1, 2, 4, 5, 6, 7), Doc: "as ConvTranspose; " + docZeroPoint + "; " + docRequantize}
+
 // nhwcRules are the rows of the domain, made from those of the standard.
 func nhwcRules() []Rule {
 	var out []Rule
-	for _, rows := range [][]Rule{convRules, convSpecialRules, poolRules, normRules, normLayerRules, rearrangeRules, imageRules, msConvRules, msRareRules} {
+	for _, rows := range [][]Rule{convRules, convSpecialRules, poolRules, normRules, normLayerRules, rearrangeRules, imageRules, msConvRules, {qlinearTranspose}} {
 		for _, r := range rows {
 			standard := r.Domain == "" && slices.Contains([]string{"AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "DepthToSpace",
 				"GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool", "GridSample", "InstanceNormalization", "LRN", "LpPool", "MaxPool", "MaxUnpool",
 				"QLinearConv", "SpaceToDepth"}, r.Op)
-			contrib := r.Domain == msDomain && slices.Contains([]string{"QLinearAveragePool", "QLinearConvTranspose"}, r.Op)
-			if standard || contrib {
+			if standard || r.Op == "QLinearConvTranspose" || r.Domain == msDomain && r.Op == "QLinearAveragePool" {
 				out = append(out, lastLayout(nhwcDomain, r, 0))
 			}
 		}
