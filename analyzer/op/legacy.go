@@ -49,6 +49,11 @@ func constantFillShape(c *Call) error {
 	return nil
 }
 
+// dynamicSliceShape is Slice as opset 10 has it: starts, ends and axes are inputs.
+func dynamicSliceShape(c *Call) error {
+	return sliceShape(&Call{Node: c.Node, Opset: 10, In: c.In, Out: c.Out, Engine: c.Engine})
+}
+
 var legacyRules = []Rule{
 	{Op: "Affine", Since: 1, Shape: sameShape, Work: perOutput(2, 0), Memory: Stream, Class: Elementwise, InPlace: inputs(0),
 		Doc: "αx + β: 2 operations"},
@@ -62,6 +67,8 @@ var legacyRules = []Rule{
 		Doc: "α·tanh(βx): 2 operations, 1 special"},
 	{Op: "Crop", Since: 1, Shape: cropShape, Work: noWork, Memory: Indexed, Class: Movement, Traffic: touched,
 		Doc: "moves elements; no arithmetic"},
+	{Op: "DynamicSlice", Since: 1, Shape: dynamicSliceShape, Work: noWork, Memory: Indexed, Class: Movement, HostInputs: inputsFrom(1), Traffic: touched,
+		Doc: movesDoc},
 	{Op: "ConstantFill", Since: 1, Shape: constantFillShape, Work: noWork, Memory: Stream, Class: Movement, HostInputs: inputs(0),
 		Doc: "writes one value; no arithmetic"},
 }

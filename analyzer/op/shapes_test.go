@@ -360,6 +360,7 @@ func TestEarlierForms(t *testing.T) {
 		{op: "And", opset: 6, in: in(tensorOf(onnx.Bool, "n"), tensorOf(onnx.Bool, "n")), want: "bool[n]"},
 		{op: "Cast", opset: 5, as: attributes{"to": "INT64"}, in: in(f32("n", 2)), want: "int64[n,2]"},
 		{op: "Concat", opset: 3, in: in(f32("n", 3), f32("n", 4)), want: "float32[n,7]"},
+		{op: "DynamicSlice", opset: 7, in: in(f32(5, "w"), known(1), known(-1), known(0)), want: "float32[3,w]"},
 		{op: "Slice", opset: 9, as: attributes{"starts": []int64{1}, "ends": []int64{-1}, "axes": []int64{0}}, in: in(f32(5, "w")), want: "float32[3,w]"},
 		{op: "Split", opset: 2, outs: 2, as: attributes{"axis": 1}, in: in(f32("n", 8)), want: "float32[n,4] float32[n,4]"},
 		{op: "Squeeze", opset: 11, as: attributes{"axes": []int64{-1}}, in: in(f32("n", 3, 1)), want: "float32[n,3]"},
