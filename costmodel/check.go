@@ -98,7 +98,7 @@ type CheckOptions struct {
 
 // LoadBudget reads a budget file, with all problems at once as specs.Errors: runtimes and networks of the zoo that do
 // not exist are among them.
-func LoadBudget(name string) (*specs.Budget, error) { return specs.LoadBudget(name, checkNames) }
+func LoadBudget(name string) (*specs.Budget, error) { return specs.ReadBudget(name, checkNames) }
 
 func checkNames(b *specs.Budget, at func(path, format string, args ...any)) {
 	settings := func(path string, s *specs.BudgetSettings) {

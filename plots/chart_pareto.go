@@ -56,7 +56,7 @@ func Pareto(ts []Tradeoff, costAxis, valueAxis, subtitle string, s Style) *Figur
 		ns[i] = &Network{Name: t.Name, Paper: t.Paper}
 		switch {
 		case !finite(t.Value):
-			miss.add("No value is known (--accuracy FILE gives it)", t.Name)
+			miss.add("No value is known", t.Name)
 		case !finite(t.Cost):
 			miss.add("No cost is known", t.Name)
 		default:

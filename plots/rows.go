@@ -166,7 +166,7 @@ func (m *missing) notes() []string {
 
 // The reasons why a point is not drawn.
 const (
-	noAccuracy   = "No accuracy is known (--accuracy FILE gives it)"
+	noAccuracy   = "No accuracy is known"
 	noOperations = "No operations are known"
 	noPower      = "No power is known"
 	noTime       = "No time is known"

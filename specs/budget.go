@@ -26,7 +26,7 @@ type Budget struct {
 
 	file    string
 	pos     map[string]position
-	devices map[string]*Device // by the name in the file; filled by LoadBudget
+	devices map[string]*Device // by the name in the file; filled by ReadBudget
 	// misspelt says that a key which may have been meant to name a device was refused, so that none seems to be there.
 	misspelt bool
 }
@@ -49,7 +49,7 @@ type BudgetModel struct {
 	BudgetSettings
 	Limits Limits `spec:"limits,required"`
 
-	files []string // what Match found; filled by LoadBudget
+	files []string // what Match found; filled by ReadBudget
 }
 
 // Limits are upper bounds, throughput and coverage lower ones; nil where there is none. Latency, power and memory are
@@ -109,7 +109,7 @@ func (b *Budget) Line(path string) (line, column int) {
 }
 
 // Cases lists what there is to check, in the order of the file: for each entry its models, for each model its devices,
-// for each device its batch sizes. It is empty for a budget that [LoadBudget] did not load.
+// for each device its batch sizes. It is empty for a budget that [ReadBudget] did not load.
 func (b *Budget) Cases() []BudgetCase {
 	var out []BudgetCase
 	for i := range b.Models {

@@ -24,10 +24,10 @@ func ParseBudget(data []byte, name string) (*Budget, error) {
 	return b, nil
 }
 
-// LoadBudget reads a budget, loads its devices and finds its models, both relative to the budget file; checks see it
+// ReadBudget reads a budget, loads its devices and finds its models, both relative to the budget file; checks see it
 // before problems are reported. Problems are [Errors], all at once; a budget that cannot be opened is an error of
 // package os.
-func LoadBudget(name string, checks ...BudgetCheck) (*Budget, error) {
+func ReadBudget(name string, checks ...BudgetCheck) (*Budget, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

@@ -160,7 +160,7 @@ func TestBudgetCases(t *testing.T) {
 	for _, f := range []string{"a.onnx", "b.onnx", ".c.onnx", "x/y/big-1.onnx", "x/small.onnx", "d.onnx/big-2.onnx"} {
 		write("models/"+f, "")
 	}
-	b, err := LoadBudget(filepath.Join(dir, "ci", "budget.yaml"))
+	b, err := ReadBudget(filepath.Join(dir, "ci", "budget.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,8 +196,8 @@ func TestBudgetCases(t *testing.T) {
 	}
 }
 
-// TestLoadBudgetErrors: problems with other files come together with those of the text, in the order of the file.
-func TestLoadBudgetErrors(t *testing.T) {
+// TestReadBudgetErrors: problems with other files come together with those of the text, in the order of the file.
+func TestReadBudgetErrors(t *testing.T) {
 	t.Chdir(t.TempDir())
 	doc := edit(t, budget, "energy: 250 mJ", "energy: 5 GB")
 	doc = edit(t, doc, "device: jetson-tx1", "device: jetson-tx")
@@ -207,7 +207,7 @@ func TestLoadBudgetErrors(t *testing.T) {
 	if err := os.WriteFile("board.yaml", []byte("schema: onnxcost/device/v1\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	_, err := LoadBudget("b.yaml", func(b *Budget, at func(path, format string, args ...any)) {
+	_, err := ReadBudget("b.yaml", func(b *Budget, at func(path, format string, args ...any)) {
 		at("models[1].match[0]", "no network %q", b.Models[1].Match[0])
 		at("models[0].limits.energy", "not shown: refused already")
 	})
@@ -230,7 +230,7 @@ func TestLoadBudgetErrors(t *testing.T) {
 	if strings.Contains(err.Error(), "not shown") {
 		t.Errorf("a refused value is judged again:\n%v", err)
 	}
-	if _, err := LoadBudget("missing.yaml"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := ReadBudget("missing.yaml"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v, want that the file does not exist", err)
 	}
 }

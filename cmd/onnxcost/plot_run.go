@@ -305,6 +305,17 @@ func safeStem(name string) string {
 	}, name)
 }
 
+// withFlags adds to notes about what is missing the flag that gives it.
+func withFlags(notes []string) []string {
+	list := make([]string, len(notes)) // not null in JSON
+	for i, n := range notes {
+		if list[i] = n; strings.HasPrefix(n, "No accuracy is known: ") || strings.HasPrefix(n, "No value is known: ") {
+			list[i] += " --accuracy FILE gives it."
+		}
+	}
+	return list
+}
+
 // plotEntry is one figure in JSON.
 type plotEntry struct {
 	Name     string   `json:"name"`
@@ -328,7 +339,7 @@ func (r *plotRun) write(figures []drawn) error {
 		if n := stems[f.stem]; n > 1 {
 			f.stem = fmt.Sprintf("%s-%d", f.stem, n)
 		}
-		entries[i] = plotEntry{f.stem, f.Title, []string{}, append([]string{}, f.Findings...), append([]string{}, f.Notes...)}
+		entries[i] = plotEntry{f.stem, f.Title, []string{}, append([]string{}, f.Findings...), withFlags(f.Notes)}
 		wg.Go(func() {
 			for _, format := range r.o.formats {
 				path := filepath.Join(r.o.dir, f.stem+"."+format)
