@@ -110,6 +110,7 @@ func usual(group, name string) float64 {
 
 // TestFitRecoversAMachine fits samples of an invented machine and predicts a network that is in no sample.
 func TestFitRecoversAMachine(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	s := invented(t, usual, 0.01, 1)
 	d, err := ProfileORT(ctx, s, "invented")

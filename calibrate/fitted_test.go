@@ -53,6 +53,7 @@ func recorded(t *testing.T) *Samples {
 // TestFitPointsGPU sets the recorded card beside its fit: every sample is a point or counted in a note, work and roofs
 // are those of the card, and a profile that lacks a format says what it leaves out.
 func TestFitPointsGPU(t *testing.T) {
+	t.Parallel()
 	s, card := recorded(t), newFakeCard(t)
 	if !strings.Contains(s.Get("not-measured"), "fake card") || !strings.Contains(s.Get("gpu"), "Fake") {
 		t.Error("the file does not say that nothing was measured")
@@ -111,6 +112,7 @@ func TestFitPointsGPU(t *testing.T) {
 
 // TestFitPointsORT: a profile says of the microbenchmarks what the fit said that it was made from.
 func TestFitPointsORT(t *testing.T) {
+	t.Parallel()
 	s := invented(t, usual, 0.02, 3)
 	d, err := ProfileORT(t.Context(), s, "invented")
 	if err != nil {

@@ -157,12 +157,12 @@ func TestProfileGPUFromFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out [2][]byte
-	for i := range out {
-		back, err := ReadSamples(bytes.NewReader(file.Bytes()), "samples")
-		if err != nil {
-			t.Fatal(err)
-		}
-		d, _, err := ProfileGPU(back, "part")
+	back, err := ReadSamples(bytes.NewReader(file.Bytes()), "samples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, from := range []*Samples{back, s} {
+		d, _, err := ProfileGPU(from, "part")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,14 +171,7 @@ func TestProfileGPUFromFile(t *testing.T) {
 		}
 	}
 	if !bytes.Equal(out[0], out[1]) {
-		t.Error("the same samples gave two profiles")
-	}
-	direct, _, err := ProfileGPU(s, "part")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if data, err := specs.MarshalDevice(direct); err != nil || !bytes.Equal(data, out[0]) {
-		t.Errorf("the profile of a sweep and that of its file differ (%v)", err)
+		t.Error("the profile of a sweep and that of its file differ")
 	}
 	if !IsGPU(s) || !bytes.Contains(out[0], []byte("fitted rate of an endless product")) {
 		t.Error("want a device made of what was measured")

@@ -262,6 +262,7 @@ func sweepOn(t *testing.T, m *fakeMachine, r *RAPL) (*Samples, []string) {
 
 // TestPowerOfSweep calibrates a machine whose energy per operation and byte is known.
 func TestPowerOfSweep(t *testing.T) {
+	t.Parallel()
 	m := server()
 	r, err := openRAPL(m)
 	if err != nil {

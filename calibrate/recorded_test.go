@@ -129,6 +129,7 @@ func setOf(model string, unseen map[string]bool) string {
 // TestRecordedAccuracy fits the samples of each recording and judges the predictions by the recorded times: networks that
 // nobody acted on apart from those by which the form was chosen.
 func TestRecordedAccuracy(t *testing.T) {
+	t.Parallel()
 	var published map[string]string
 	var unseen map[string]bool
 	if os.Getenv("ONNXCOST_SHARED") != "" {
