@@ -64,7 +64,8 @@ type Body struct {
 	Nodes       []*Node
 
 	invalid        bool
-	diagLo, diagHi int // its diagnostics
+	diags          []Diagnostic // of its inference; they are findings about the model once it runs
+	known, counted int          // likewise, nodes for engine.known and engine.counted
 }
 
 // Weight is a stored or generated constant that an executed node reads as data.

@@ -28,7 +28,8 @@ type Engine interface {
 type Body struct {
 	Name    string // the attribute that holds the graph
 	Outputs []*Value
-	Work    Work // of one execution, nested bodies included
+	Work    Work    // of one execution, nested bodies included
+	Traffic dim.Dim // bytes read and written likewise
 	// Invalid says that some node in it contradicts the shapes that it gets, so that the body cannot run with them.
 	Invalid bool
 	Handle  any // the engine's own record

@@ -180,24 +180,24 @@ func sameType(a, b *Value) bool {
 	return sameType(a.Elem, b.Elem)
 }
 
-// bodyRuns counts how often each body runs, equal neighbours together.
+// bodyRuns counts how often each body runs, equal ones together.
 type bodyRuns struct {
 	bodies []*Body
 	times  []int64
 }
 
 func (r *bodyRuns) add(b *Body) {
-	if n := len(r.bodies); n > 0 && sameBody(r.bodies[n-1], b) {
-		r.times[n-1]++
+	if i := slices.IndexFunc(r.bodies, func(a *Body) bool { return sameBody(a, b) }); i >= 0 {
+		r.times[i]++
 		return
 	}
 	r.bodies = append(r.bodies, b)
 	r.times = append(r.times, 1)
 }
 
-// sameBody reports whether two inferences of one graph came to the same work and types.
+// sameBody reports whether two inferences of one graph came to the same work, traffic and types.
 func sameBody(a, b *Body) bool {
-	return a == b || a.Work.MACs.Equal(b.Work.MACs) && a.Work.Vector.Equal(b.Work.Vector) && a.Work.Special.Equal(b.Work.Special) &&
+	return a == b || a.Traffic.Equal(b.Traffic) && a.Work.MACs.Equal(b.Work.MACs) && a.Work.Vector.Equal(b.Work.Vector) && a.Work.Special.Equal(b.Work.Special) &&
 		slices.EqualFunc(a.Outputs, b.Outputs, sameType)
 }
 

@@ -189,7 +189,7 @@ func sequenceMapShape(c *Call) error {
 				if v.HasItems && k >= len(v.Items) {
 					return c.errorf("input %d has %d items, want %d", i, len(v.Items), len(seq.Items))
 				}
-				in[i] = elementOf(v, k)
+				in[i] = asData(elementOf(v, k))
 			}
 			in[i].Elems() // a stored constant is read here or never
 		}
