@@ -15,7 +15,8 @@ import (
 type Options struct {
 	// Dims binds free dimensions by name.
 	Dims map[string]int64
-	// Shapes replaces the declared shapes of graph inputs by name.
+	// Shapes replaces the declared shapes of graph inputs by name, and gives those of values inside of the main graph
+	// that inference does not find.
 	Shapes map[string]op.Shape
 	// Inputs are known values of graph inputs by name; see ReadInputs.
 	Inputs map[string]*op.Value
@@ -57,7 +58,8 @@ func Analyze(ctx context.Context, m *onnx.Model, opt Options) (*Report, error) {
 	if err := r.checkDims(opt); err != nil {
 		return nil, err
 	}
-	if !r.undecided() || len(r.Dims) == 0 {
+	wrong := r.Check(r.Dims)
+	if len(r.Dims) == 0 || wrong == nil && !r.undecided() {
 		return r, nil
 	}
 	// Some extent depends on data or a node did not fit while the dimensions were free: numbers may decide it.
@@ -65,8 +67,12 @@ func Analyze(ctx context.Context, m *onnx.Model, opt Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if bound.openQuestions() < r.openQuestions() {
+	if wrong != nil && !slices.ContainsFunc(bound.Diagnostics, func(d Diagnostic) bool { return d.Severity == SeverityError }) {
+		bound.Diagnostics = append(bound.Diagnostics, Diagnostic{SeverityError, CodeInvalidNode, wrong.(*GraphError).Node, wrong.(*GraphError).Msg})
+	}
+	if wrong != nil || bound.openQuestions() < r.openQuestions() {
 		bound.Dims, bound.Symbols = r.Dims, append(r.inputSymbols(), bound.dataSymbols()...)
+		bound.Diagnostics = append(r.defaultNotes(), bound.Diagnostics...)
 		bound.prebound = true
 		return bound, nil
 	}
@@ -108,7 +114,7 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 	}
 	e.mayInline = inlinedBase + inlinedPerNode*fileNodes(m)
 	s := newScope(len(g.Initializers) + len(g.Inputs) + len(g.Nodes))
-	s.opsets = m.Opset
+	s.opsets, s.graph = m.Opset, g
 	if err := e.addInitializers(g, s); err != nil {
 		return nil, err
 	}
@@ -125,17 +131,25 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 		s.define(vi.Name, v)
 		r.Inputs = append(r.Inputs, v)
 	}
-	if err := checkInputNames(r.Inputs, opt); err != nil {
+	if err := e.takeNames(r.Inputs, opt); err != nil {
 		return nil, err
 	}
 	nodes, err := e.inferNodes(g, g.Nodes, s)
 	if err != nil {
 		return nil, err
 	}
+	if err := e.checkGiven(r.Inputs); err != nil {
+		return nil, err
+	}
 	for _, o := range g.Outputs {
 		v := s.lookup(o.Name)
 		if v == nil {
 			return nil, e.graphError(g, "graph output %q is produced by no node, initializer or input", o.Name)
+		}
+		if v.Name != o.Name { // a constant or an input under another name
+			named := *v
+			named.Name = o.Name
+			v = &named
 		}
 		r.Outputs = append(r.Outputs, v)
 	}
@@ -145,6 +159,7 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 	r.values, r.counts = e.nextID, e.counts+1
 	r.known, r.counted, r.unknown = e.known, e.counted, e.unknown
 	r.dropUnusedSymbols()
+	r.collectRequirements(e)
 	r.collectWeights()
 	r.bindDefaults(opt)
 	r.Diagnostics = append(e.diags, r.Diagnostics...)
@@ -152,6 +167,8 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 		r.Diagnostics = append(r.Diagnostics, Diagnostic{SeverityWarning, "more", "", fmt.Sprintf("%d more diagnostics are not shown", e.dropped)})
 	}
 	r.external(m)
+	r.noteBranches()
+	r.noteRequirements(opt.Dims)
 	r.noteFree()
 	return r, nil
 }
@@ -176,6 +193,9 @@ func (e *engine) input(vi *onnx.ValueInfo, opt Options) (*op.Value, error) {
 			return nil, &OptionError{Msg: fmt.Sprintf("shape of input %q: has rank %d, want %d as the model declares", vi.Name, len(s), len(v.Shape))}
 		}
 		v.Kind, v.Ranked, v.Shape = onnx.KindTensor, true, s
+		for axis, d := range s {
+			e.noteSymbols(d, vi.Name, axis)
+		}
 	}
 	if known, ok := opt.Inputs[vi.Name]; ok {
 		if v.Kind != onnx.KindUnknown && (v.Kind != known.Kind || v.DType != known.DType) && known.Kind == onnx.KindTensor {
@@ -191,19 +211,20 @@ func (e *engine) input(vi *onnx.ValueInfo, opt Options) (*op.Value, error) {
 	return v, nil
 }
 
-func checkInputNames(in []*op.Value, opt Options) error {
-	have := func(name string) bool {
+// takeNames refuses a value for what is no input, and keeps the shapes of other values for later.
+func (e *engine) takeNames(in []*op.Value, opt Options) error {
+	isInput := func(name string) bool {
 		return slices.ContainsFunc(in, func(v *op.Value) bool { return v.Name == name })
 	}
-	names := slices.Sorted(maps.Keys(opt.Shapes))
-	names = append(names, slices.Sorted(maps.Keys(opt.Inputs))...)
-	for _, name := range names {
-		if !have(name) {
-			list := make([]string, len(in))
-			for i, v := range in {
-				list[i] = fmt.Sprintf("%q", v.Name)
-			}
-			return &OptionError{Msg: fmt.Sprintf("the model has no input %q; its inputs are %v", name, list)}
+	for _, name := range slices.Sorted(maps.Keys(opt.Inputs)) {
+		if !isInput(name) {
+			return noInput("input", name, in)
+		}
+	}
+	e.given, e.gave = map[string]op.Shape{}, map[string]bool{}
+	for name, s := range opt.Shapes {
+		if !isInput(name) {
+			e.given[name] = s
 		}
 	}
 	return nil

@@ -15,7 +15,8 @@ type nodeEngine struct {
 	node  *Node
 	scope *scope
 	err   error // a graph error in a body; it stops the analysis
-	asked bool  // the rule has asked for something, so that what it says is of this node alone
+	needs []int32
+	asked bool // the rule has asked for something, so that what it says is of this node alone
 }
 
 // Fresh makes a symbol named after the node's hint, numbered where the name is taken.
@@ -65,11 +66,11 @@ func (e *nodeEngine) inferBody(g *onnx.Graph, in []*op.Value) (*op.Body, error) 
 	}
 	s := newScope(len(g.Initializers) + len(g.Inputs) + len(g.Nodes))
 	s.parent, s.prefix, s.calls, s.opsets = e.scope, e.scope.prefix, e.scope.calls, e.scope.opsets
-	s.attrs, s.depth = e.scope.attrs, e.scope.depth+1
+	s.attrs, s.depth, s.graph = e.scope.attrs, e.scope.depth+1, g
 	if err := e.addInitializers(g, s); err != nil {
 		return nil, err
 	}
-	b := &Body{Name: g.Name}
+	b := &Body{Name: g.Name, graph: g}
 	for i, vi := range g.Inputs {
 		if s.own(vi.Name) != nil {
 			continue // an initializer with a default's name
@@ -226,10 +227,12 @@ func (e *engine) inline(g *onnx.Graph, p *onnx.Node, f *onnx.Function, s *scope)
 	}
 	body := resolve(f.Nodes, inner)
 	fg := &onnx.Graph{Name: f.Domain + "." + f.Name, ValueInfo: f.ValueInfo}
+	inner.graph = fg
 	nodes, err := e.inferNodes(fg, body, inner)
 	if err != nil {
 		return nil, err
 	}
+	made := map[*op.Value]bool{}
 	for i, name := range p.Outputs {
 		if name == "" {
 			continue
@@ -240,6 +243,9 @@ func (e *engine) inline(g *onnx.Graph, p *onnx.Node, f *onnx.Function, s *scope)
 		v := inner.own(f.Outputs[i])
 		if v == nil {
 			return nil, e.graphError(fg, "output %q is produced by no node", f.Outputs[i])
+		}
+		if !made[v] && !slices.ContainsFunc(f.Inputs, func(in string) bool { return inner.own(in) == v }) {
+			v.Name, made[v] = name, true // the caller's name for what the function made
 		}
 		s.define(name, v)
 	}

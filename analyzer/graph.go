@@ -63,6 +63,7 @@ type Body struct {
 	Outputs     []*op.Value
 	Nodes       []*Node
 
+	graph          *onnx.Graph
 	invalid        bool
 	diags          []Diagnostic // of its inference; they are findings about the model once it runs
 	known, counted int          // likewise, nodes for engine.known and engine.counted
@@ -122,4 +123,5 @@ const (
 	CodeTripCount    = "trip-count"
 	CodeBranch       = "branch"
 	CodeUncounted    = "uncounted"
+	CodeRequires     = "requires"
 )

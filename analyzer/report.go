@@ -28,6 +28,8 @@ type Report struct {
 	Symbols     []Symbol
 	Dims        dim.Env
 	Diagnostics []Diagnostic
+	// Requirements are the equalities that inference has assumed: they hold wherever the model runs.
+	Requirements []Requirement
 
 	values, counts int // number of values and of Counts, for tables by their numbers
 	known, counted int
@@ -48,6 +50,16 @@ func walk(nodes []*Node, times dim.Dim, depth int, f func(*Node, dim.Dim, int)) 
 			if !b.Alternative {
 				walk(b.Nodes, times.Mul(b.Times), depth+1, f)
 			}
+		}
+	}
+}
+
+// walkAll calls f for every node, those of bodies and of branches that could run instead included.
+func walkAll(nodes []*Node, f func(*Node)) {
+	for _, n := range nodes {
+		f(n)
+		for _, b := range n.Bodies {
+			walkAll(b.Nodes, f)
 		}
 	}
 }
@@ -161,6 +173,8 @@ func (r *Report) FreeDims() []string {
 	for _, d := range []dim.Dim{t.MACs, t.FLOPs, t.Special, t.BytesRead, t.BytesWritten} {
 		need(d)
 	}
+	given := r.determined()
+	free = slices.DeleteFunc(free, func(s string) bool { return given[s] != nil })
 	slices.Sort(free)
 	return free
 }
@@ -181,8 +195,11 @@ func (r *Report) dropUnusedSymbols() {
 			}
 		}
 	}
-	r.Walk(func(n *Node, times dim.Dim, _ int) {
-		need(times, n.Work.MACs, n.Work.Vector, n.Work.Special, n.Read, n.Written)
+	walkAll(r.Nodes, func(n *Node) {
+		for _, b := range n.Bodies {
+			need(b.Times)
+		}
+		need(n.Work.MACs, n.Work.Vector, n.Work.Special, n.Read, n.Written)
 		for _, vs := range [][]*op.Value{n.Inputs, n.Outputs} {
 			for _, v := range vs {
 				if v != nil {
@@ -204,33 +221,44 @@ func (r *Report) fixed() bool {
 	return true
 }
 
-// collectWeights finds the constants that executed nodes read as data.
+// collectWeights finds the constants that executed nodes read as data, those of branches that could run instead
+// included: they are resident whichever runs, and belong to the node that chooses.
 func (r *Report) collectWeights() {
-	byRoot := zeros[*Weight](r.values)
-	r.Walk(func(n *Node, _ dim.Dim, _ int) {
-		if n.Rule == nil {
-			for _, in := range n.Inputs { // without a rule, float constants are taken for weights
-				if in != nil && in.Const {
-					r.addWeights(byRoot, n, in, weightUse{})
-				}
-			}
-			return
+	r.weightsOf(r.Nodes, nil, zeros[*Weight](r.values))
+}
+
+// weightsOf collects the weights of nodes for owner, or each for itself where owner is nil.
+func (r *Report) weightsOf(nodes []*Node, owner *Node, byRoot []*Weight) {
+	for _, n := range nodes {
+		to := owner
+		if to == nil {
+			to = n
 		}
 		if n.Rule.Stored != nil {
 			r.addStored(n)
 		}
 		for i, in := range n.Inputs {
-			if in == nil || !in.Const || n.Rule.IsHost(i) {
-				continue
+			switch {
+			case in == nil || !in.Const:
+			case n.Rule == nil: // without a rule, float constants are taken for weights
+				r.addWeights(byRoot, to, in, weightUse{})
+			case !n.Rule.IsHost(i):
+				r.addWeights(byRoot, to, in, weightUse{
+					quantised: op.Has(n.Rule.QuantInputs, i),
+					statistic: op.Has(n.Rule.Statistics, i),
+					scale:     op.Has(n.Rule.Scales, i),
+					packed:    packedWeights(n, i),
+				})
 			}
-			r.addWeights(byRoot, n, in, weightUse{
-				quantised: op.Has(n.Rule.QuantInputs, i),
-				statistic: op.Has(n.Rule.Statistics, i),
-				scale:     op.Has(n.Rule.Scales, i),
-				packed:    packedWeights(n, i),
-			})
 		}
-	})
+		for _, b := range n.Bodies {
+			if b.Alternative && owner == nil {
+				r.weightsOf(b.Nodes, n, byRoot)
+			} else {
+				r.weightsOf(b.Nodes, owner, byRoot)
+			}
+		}
+	}
 }
 
 // addStored adds the constants that a node keeps in attributes, each as a value of its own.
@@ -295,6 +323,7 @@ func (r *Report) bindDefaults(opt Options) {
 	if opt.KeepFree {
 		return
 	}
+	r.Dims = r.Determine(r.Dims)
 	for _, in := range r.Inputs {
 		if len(in.Shape) == 0 {
 			continue
@@ -307,6 +336,7 @@ func (r *Report) bindDefaults(opt Options) {
 			continue
 		}
 		r.Dims[syms[0]] = 1
+		r.Dims = r.Determine(r.Dims)
 		r.Diagnostics = append(r.Diagnostics, Diagnostic{SeverityNote, CodeDefaultDim, "",
 			fmt.Sprintf("dimension %s (leading dimension of input %q) is free; taken as 1, --dim %s=N gives another", syms[0], in.Name, syms[0])})
 	}
@@ -351,11 +381,21 @@ func (r *Report) external(m *onnx.Model) {
 	}
 }
 
-// undecided reports whether data-dependent symbols or invalid nodes are left.
+// defaultNotes are the notes on dimensions that the analysis gave a value.
+func (r *Report) defaultNotes() (ds []Diagnostic) {
+	for _, d := range r.Diagnostics {
+		if d.Code == CodeDefaultDim {
+			ds = append(ds, d)
+		}
+	}
+	return ds
+}
+
+// undecided reports whether data-dependent symbols, branches that nobody decided or invalid nodes are left.
 func (r *Report) undecided() bool { return r.openQuestions() > 0 }
 
 func (r *Report) openQuestions() int {
-	n := len(r.dataSymbols())
+	n := len(r.dataSymbols()) + len(r.undecidedIfs())
 	for _, d := range r.Diagnostics {
 		if d.Severity == SeverityError || d.Code == CodeUnknownShape {
 			n++

@@ -16,6 +16,10 @@ type Engine interface {
 	ChannelBlock() int64
 	// Diagnose records a finding about the node at hand.
 	Diagnose(code, message string)
+	// Require records what the node at hand needs of two sizes.
+	Require(r Requirement)
+	// Declared returns what the file declares for output i of the node at hand, nil where it declares nothing.
+	Declared(i int) *Value
 	// Infer analyses a subgraph with the given inputs and the values of the enclosing scope.
 	Infer(g *onnx.Graph, in []*Value) (*Body, error)
 	// Run records that body executes times times as part of the node at hand.

@@ -11,7 +11,8 @@ import (
 // If, and what all control flow shares: joining the types that different paths give one output.
 
 // ifShape runs the branch that a known condition picks. Otherwise the costlier branch counts, the other is recorded
-// beside it, and the outputs have the type that both branches share.
+// beside it, and the outputs have the type that both branches share. Where they share no rank, one of them is assumed:
+// see assumed.
 func ifShape(c *Call) error {
 	if _, err := c.want(0); err != nil {
 		return err
@@ -52,15 +53,60 @@ func ifShape(c *Call) error {
 		c.Engine.Alternative(other)
 		return nil
 	}
-	for i, o := range c.Out {
-		o.take(c.join(fmt.Sprintf("if_%d", i), then.Outputs[i], other.Outputs[i]))
+	second := costlier(other.Work, then.Work)
+	if !sameRanks(then.Outputs, other.Outputs) {
+		second = assumeElse(c, then, other, second)
+		b := then
+		if second {
+			b = other
+		}
+		for i, o := range c.Out {
+			o.take(b.Outputs[i])
+		}
+	} else {
+		for i, o := range c.Out {
+			o.take(c.join(fmt.Sprintf("if_%d", i), then.Outputs[i], other.Outputs[i]))
+		}
 	}
-	if costlier(other.Work, then.Work) {
+	if second {
 		then, other = other, then
 	}
 	c.Engine.Run(then, dim.Const(1))
 	c.Engine.Alternative(other)
 	return nil
+}
+
+// sameRanks reports whether no output is known to have another rank in the other branch.
+func sameRanks(a, b []*Value) bool {
+	for i := range a {
+		if a[i].Ranked && b[i].Ranked && len(a[i].Shape) != len(b[i].Shape) {
+			return false
+		}
+	}
+	return true
+}
+
+// assumeElse picks the branch of which an If's outputs have the shapes where the branches differ in rank: the one that
+// has the ranks that the file declares, else the one that the condition picks while no dimension is small, else the
+// costlier one.
+func assumeElse(c *Call, then, other *Body, costlier bool) bool {
+	fits := func(b *Body) bool {
+		for i, v := range b.Outputs {
+			if d := c.Engine.Declared(i); d != nil && d.Ranked && v.Ranked && len(d.Shape) != len(v.Shape) {
+				return false
+			}
+		}
+		return true
+	}
+	if a, b := fits(then), fits(other); a != b {
+		return b
+	}
+	if n, ok := scalar(c.In[0]); ok {
+		if holds, ok := predicateOf(n).at(64); ok {
+			return !holds
+		}
+	}
+	return costlier
 }
 
 func inferBranch(c *Call, name string) (*Body, error) {

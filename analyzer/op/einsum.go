@@ -22,6 +22,7 @@ type einsum struct {
 	operands [][]index
 	output   []index
 	extents  map[index]dim.Dim
+	equal    [][2]dim.Dim // sizes that one letter stands for in two places
 }
 
 const maxEinsumRank = 64
@@ -51,6 +52,7 @@ func parseEinsum(equation string, shapes []Shape) (e einsum, err error) {
 		for a, id := range ids {
 			d := shapes[i][a]
 			if have, ok := e.extents[id]; ok {
+				e.equal = append(e.equal, [2]dim.Dim{have, d})
 				if d, err = broadcastDim(have, d); err != nil {
 					return e, fmt.Errorf("equation %q: input %d: axis %d: %w", equation, i, a, err)
 				}
@@ -144,6 +146,9 @@ func readEinsum(c *Call) (e einsum, known bool, err error) {
 		shapes[i] = v.Shape
 	}
 	e, err = parseEinsum(c.Str("equation", ""), shapes)
+	for _, p := range e.equal {
+		c.require(Broadcast, p[0], p[1], dim.Dim{})
+	}
 	return e, err == nil, err
 }
 

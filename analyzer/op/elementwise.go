@@ -26,7 +26,7 @@ const legacyDoc = "; the second input is broadcast into the first (attribute bro
 // elementwise is a unary operator that keeps the element type.
 func elementwise(name string, since int64, vector, special int64, formula string, fold func(Num) Num) Rule {
 	r := Rule{Op: name, Since: since, Shape: sameShape, Work: perOutput(vector, special), Memory: Stream,
-		Class: Elementwise, InPlace: inputs(0), Doc: opsDoc(formula, vector, special)}
+		OutWork: inputs(0), Class: Elementwise, InPlace: inputs(0), Doc: opsDoc(formula, vector, special)}
 	if fold != nil {
 		r.Fold = fold1(fold)
 	}
@@ -36,7 +36,7 @@ func elementwise(name string, since int64, vector, special int64, formula string
 // binary is an element-wise operator with numpy broadcasting.
 func binary(name string, since int64, vector, special int64, formula string, fold func(a, b Num) Num) Rule {
 	return Rule{Op: name, Since: since, Shape: broadcastShape, Work: perOutput(vector, special), Memory: Stream,
-		Class: Elementwise, InPlace: inputs(0, 1), Fold: fold2(fold), Doc: opsDoc(formula, vector, special)}
+		OutWork: inputs(0, 1), Class: Elementwise, InPlace: inputs(0, 1), Fold: fold2(fold), Doc: opsDoc(formula, vector, special)}
 }
 
 // legacyBinary is the form before opset 7: the second input is broadcast into the first, whose shape the result has
