@@ -218,7 +218,7 @@ func (e *engine) takeNames(in []*op.Value, opt Options) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(opt.Inputs)) {
 		if !isInput(name) {
-			return noInput("input", name, in)
+			return noInput(name, in, "")
 		}
 	}
 	e.given, e.gave = map[string]op.Shape{}, map[string]bool{}

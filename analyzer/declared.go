@@ -126,16 +126,16 @@ func (e *engine) noteGiven(s op.Shape, node string) {
 func (e *engine) checkGiven(in []*op.Value) error {
 	for _, name := range slices.Sorted(maps.Keys(e.given)) {
 		if !e.gave[name] {
-			return noInput("tensor", name, in)
+			return noInput(name, in, ", and no node of the main graph makes it")
 		}
 	}
 	return nil
 }
 
-func noInput(what, name string, in []*op.Value) error {
+func noInput(name string, in []*op.Value, more string) error {
 	list := make([]string, len(in))
 	for i, v := range in {
 		list[i] = fmt.Sprintf("%q", v.Name)
 	}
-	return &OptionError{Msg: fmt.Sprintf("the model has no %s %q; its inputs are %v", what, name, list)}
+	return &OptionError{Msg: fmt.Sprintf("the model has no input %q; its inputs are %v%s", name, list, more)}
 }

@@ -24,10 +24,12 @@ type need struct {
 
 // Require records what the node at hand needs of two sizes.
 func (e *nodeEngine) Require(q op.Requirement) {
-	i := slices.IndexFunc(e.required, func(p op.Requirement) bool {
+	const near = 64 // layers repeat what those before them need; to look further would take long in a large graph
+	from := max(0, len(e.required)-near)
+	i := from + slices.IndexFunc(e.required[from:], func(p op.Requirement) bool {
 		return p.Kind == q.Kind && p.A.Equal(q.A) && p.B.Equal(q.B) && p.Room.Equal(q.Room)
 	})
-	if i < 0 {
+	if i < from {
 		i = len(e.required)
 		e.required = append(e.required, q)
 	}
@@ -72,10 +74,14 @@ func (q *Requirement) symbols() []string {
 	return slices.Compact(s)
 }
 
+// maxPasses bounds how often the requirements are gone through: a dimension may be given by one that a later one gives.
+const maxPasses = 8
+
 // Determine is env with the dimensions that a requirement leaves no choice for, given those that env has.
 func (r *Report) Determine(env dim.Env) dim.Env {
 	out := env
-	for again := true; again; {
+	again := true
+	for pass := 0; again && pass < maxPasses; pass++ {
 		again = false
 		for i := range r.Requirements {
 			s, v, ok := r.Requirements[i].solve(out)
@@ -185,12 +191,19 @@ func assigned(env dim.Env, symbols []string) string {
 // determined lists the free symbols that requirements give once the others have values, with the requirement of each.
 func (r *Report) determined() map[string]*Requirement {
 	out := map[string]*Requirement{}
-	var needs func(s string, from *Requirement) bool // does from, or what gives its symbols, need s
-	needs = func(s string, from *Requirement) bool {
-		for _, x := range from.symbols() {
-			if x == s || out[x] != nil && needs(s, out[x]) {
+	needs := func(q *Requirement, s string) bool { // is s, or what it would give, among what gives the others of q
+		seen := map[string]bool{s: true}
+		rest := slices.DeleteFunc(q.symbols(), func(x string) bool { return x == s })
+		for len(rest) > 0 {
+			x := rest[0]
+			rest = rest[1:]
+			if x == s {
 				return true
 			}
+			if from := out[x]; from != nil && !seen[x] {
+				rest = append(rest, slices.DeleteFunc(from.symbols(), func(y string) bool { return y == x })...)
+			}
+			seen[x] = true
 		}
 		return false
 	}
@@ -203,11 +216,7 @@ func (r *Report) determined() map[string]*Requirement {
 			if _, bound := r.Dims[s]; bound || out[s] != nil {
 				continue
 			}
-			circular := false
-			for _, x := range q.symbols() {
-				circular = circular || x != s && out[x] != nil && needs(s, out[x])
-			}
-			if !circular {
+			if !needs(q, s) {
 				out[s] = q
 				break
 			}

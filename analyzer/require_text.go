@@ -17,6 +17,7 @@ const (
 	trials      = 2048    // values of one dimension that are tried at most
 	minTrials   = 128     // and at least
 	trialBudget = 200_000 // evaluations of requirements in all
+	maxTexts    = 64      // requirements that are put in words
 )
 
 // noteRequirements says once what free dimensions have to fulfil.
@@ -26,7 +27,7 @@ func (r *Report) noteRequirements(given map[string]int64) {
 	var several []string
 	first := ""
 	note := func(q *Requirement, text string) {
-		if !slices.Contains(several, text) {
+		if len(several) < maxTexts && !slices.Contains(several, text) {
 			several = append(several, text)
 		}
 		if first == "" {
