@@ -35,7 +35,7 @@ func (r *Report) buffers(env dim.Env, viewsOnly bool) (bufs []Buffer, partial bo
 	if env == nil {
 		env, _ = r.Bounded(r.Dims)
 	}
-	l := &liveness{env: env, places: zeros[place](r.values), viewsOnly: viewsOnly}
+	l := &liveness{env: env, scale: r.scale, places: zeros[place](r.values), viewsOnly: viewsOnly}
 	bufs, err = l.buffers(r.Nodes, r.Inputs, r.Outputs, nil)
 	return bufs, l.partial, err
 }

@@ -31,7 +31,7 @@ func (a *Arena) Verify(r *Report, env dim.Env) error {
 	if env == nil {
 		env, _ = r.Bounded(r.Dims)
 	}
-	v := &verifier{arena: a, sizes: liveness{env: env}, at: map[*op.Value]region{}, workspaces: map[int][]region{}}
+	v := &verifier{arena: a, sizes: liveness{env: env, scale: r.scale}, at: map[*op.Value]region{}, workspaces: map[int][]region{}}
 	for _, b := range a.Buffers {
 		if err := v.register(b); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
 )
 
@@ -37,14 +38,14 @@ func (r *Report) Liveness(env dim.Env) (*Liveness, error) {
 	if env == nil {
 		env, _ = r.Bounded(r.Dims)
 	}
-	l := &liveness{env: env, places: zeros[place](r.values)}
+	l := &liveness{env: env, scale: r.scale, places: zeros[place](r.values)}
 	return l.run(r.Nodes, r.Inputs, r.Outputs, nil)
 }
 
 // livenessAndArena is Liveness and Arena with the lifetimes of the tensors worked out once. The arena is nil where the
 // bodies of a node keep it from being planned; err is that of Liveness.
 func (r *Report) livenessAndArena(env dim.Env) (live *Liveness, arena *Arena, err error) {
-	l := &liveness{env: env, places: zeros[place](r.values)}
+	l := &liveness{env: env, scale: r.scale, places: zeros[place](r.values)}
 	vals, err := l.lifetimes(r.Nodes, r.Inputs, r.Outputs, nil)
 	if err != nil {
 		return nil, nil, err
@@ -67,7 +68,8 @@ func (r *Report) livenessAndArena(env dim.Env) (live *Liveness, arena *Arena, er
 
 type liveness struct {
 	env     dim.Env
-	places  []place // by value ID
+	scale   func(onnx.DType) float64 // nil for the sizes of the model
+	places  []place                  // by value ID
 	runs    int32
 	partial bool
 	// viewsOnly says that no result takes the place of an input; see buffers.
@@ -87,6 +89,9 @@ func (l *liveness) bytes(v *op.Value) (int64, error) {
 	n, err := b.Eval(l.env)
 	if err != nil {
 		return 0, fmt.Errorf("size of %q: %w", v.Name, err)
+	}
+	if l.scale != nil && v.Kind == onnx.KindTensor {
+		n = int64(float64(n) * l.scale(v.DType))
 	}
 	return n, nil
 }

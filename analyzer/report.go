@@ -35,6 +35,15 @@ type Report struct {
 	known, counted int
 	unknown        map[string]int
 	prebound       bool // inferred with Dims already in place
+	scale          func(onnx.DType) float64
+}
+
+// Scaled is the Report with the sizes of activations as another precision has them: those of element type t times
+// scale(t). Liveness, Buffers and Arena are of these sizes.
+func (r *Report) Scaled(scale func(t onnx.DType) float64) *Report {
+	c := *r
+	c.scale = scale
+	return &c
 }
 
 // Walk calls f for every executed node, bodies included, with the number of times that it runs in one inference and

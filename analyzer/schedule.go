@@ -117,7 +117,7 @@ type scheduler struct {
 }
 
 func newScheduler(r *Report, env dim.Env) (*scheduler, error) {
-	l := &liveness{env: env, places: make([]place, r.values)}
+	l := &liveness{env: env, scale: r.scale, places: make([]place, r.values)}
 	vals, err := l.lifetimes(r.Nodes, r.Inputs, r.Outputs, nil)
 	if err != nil {
 		return nil, err

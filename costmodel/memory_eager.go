@@ -54,7 +54,7 @@ func (a *cachingAllocator) held() int64  { return a.small.held + a.large.held }
 // exported graph does not tell: the low end writes every element-wise result over an input that dies. And convolution
 // libraries choose workspaces by measuring: the high end is what the allocator holds in segments.
 func eagerMemory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
-	r := plan.Report
+	r := plan.Report.Scaled(opt.scale)
 	m := &MemoryUse{PeakKernel: -1, WeightBytes: int64(weightBytesOf(r, opt))}
 	separate, partial, err := r.ViewBuffers(env)
 	if err != nil {
@@ -68,8 +68,8 @@ func eagerMemory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error)
 		m.unknown("the size of some tensor is not known")
 	}
 	m.unknown("whether modules work in place, and the workspaces of convolutions")
-	low := eagerRun(&MemoryUse{}, inPlace, len(r.Nodes), opt.Scale)
-	a := eagerRun(m, separate, len(r.Nodes), opt.Scale)
+	low := eagerRun(&MemoryUse{}, inPlace, len(r.Nodes))
+	a := eagerRun(m, separate, len(r.Nodes))
 	m.ActivationBytes, m.HeldBytes = a.peak, a.held
 	m.InUseBytes = a.inUse
 	m.ActivationLowBytes, m.ActivationHighBytes = min(low.peak, a.peak), max(a.held, a.peak)
@@ -79,10 +79,10 @@ func eagerMemory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error)
 // eagerPeaks are the peaks of what was asked for and of what the allocator had in use, and what it holds.
 type eagerPeaks struct{ peak, inUse, held int64 }
 
-func eagerRun(m *MemoryUse, bufs []analyzer.Buffer, steps int, scale float64) (p eagerPeaks) {
+func eagerRun(m *MemoryUse, bufs []analyzer.Buffer, steps int) (p eagerPeaks) {
 	a := newCachingAllocator()
 	at := make([]int64, len(bufs))
-	size := func(i int) int64 { return int64(float64(bufs[i].Bytes) * scale) }
+	size := func(i int) int64 { return bufs[i].Bytes }
 	ends := make([][]int, steps+1)
 	for i, b := range bufs {
 		ends[max(0, min(b.Last, steps))] = append(ends[max(0, min(b.Last, steps))], i)
@@ -113,11 +113,7 @@ func eagerRun(m *MemoryUse, bufs []analyzer.Buffer, steps int, scale float64) (p
 func weightBytesOf(r *analyzer.Report, opt MemoryOptions) (sum float64) {
 	for _, w := range r.Weights {
 		if n, err := w.Bytes.Eval(r.Dims); err == nil {
-			if w.Value.DType.IsFloat() {
-				sum += float64(n) * opt.Scale
-			} else {
-				sum += float64(n)
-			}
+			sum += float64(n) * opt.scale(w.Value.DType)
 		}
 	}
 	return sum

@@ -10,7 +10,7 @@ import (
 // figure itself is a plan of the graph's activations in one block, which is what such runtimes aim at (TensorRT) or what
 // their planners come to (ONNX Runtime on a device). Workspaces of convolutions and products are not in it.
 func deviceMemory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
-	r := plan.Report
+	r := plan.Report.Scaled(opt.scale)
 	a, err := r.Arena(env, analyzer.ArenaOptions{Align: 256, Planner: analyzer.PlanBestFit})
 	if err != nil {
 		return nil, err
@@ -19,9 +19,8 @@ func deviceMemory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error
 	if err != nil {
 		return nil, err
 	}
-	scale := func(n int64) int64 { return int64(float64(n) * opt.Scale) }
-	m := &MemoryUse{PeakKernel: -1, WeightBytes: int64(weightBytesOf(r, opt)), ActivationBytes: scale(a.Bytes),
-		ActivationLowBytes: scale(min(a.Bound, l.PeakBytes)), ActivationHighBytes: scale(max(a.Bytes, l.PeakBytes))}
+	m := &MemoryUse{PeakKernel: -1, WeightBytes: int64(weightBytesOf(r, opt)), ActivationBytes: a.Bytes,
+		ActivationLowBytes: min(a.Bound, l.PeakBytes), ActivationHighBytes: max(a.Bytes, l.PeakBytes)}
 	m.InUseBytes, m.HeldBytes = m.ActivationBytes, m.ActivationBytes
 	m.unknown("what the runtime fuses out of memory, and its workspaces")
 	return m, nil

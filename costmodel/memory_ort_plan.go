@@ -26,6 +26,7 @@ type ortProgram struct {
 // ortBuffer is memory that is allocated once, for one or several tensors in turn.
 type ortBuffer struct {
 	name  string // of the first tensor
+	dtype onnx.DType
 	bytes figure
 	known bool // the size
 	shape ortShape
@@ -125,7 +126,7 @@ func (b *ortPlanner) node(step int, n *gnode) {
 		}
 		bytes, known := t.val.Bytes()
 		b.bufOf[t] = len(b.prog.buffers)
-		b.prog.buffers = append(b.prog.buffers, ortBuffer{name: t.val.Name, bytes: makeFigure(bytes), known: known, shape: b.shapeOf(t), uses: b.places[t], last: len(b.prog.steps)})
+		b.prog.buffers = append(b.prog.buffers, ortBuffer{name: t.val.Name, dtype: t.val.DType, bytes: makeFigure(bytes), known: known, shape: b.shapeOf(t), uses: b.places[t], last: len(b.prog.steps)})
 		b.prog.steps[step].allocs = append(b.prog.steps[step].allocs, b.bufOf[t])
 	}
 	for _, ts := range [2][]*tensor{n.in, n.captured} {

@@ -83,6 +83,7 @@ type Predictor struct {
 	batchFixed  int64    // the leading dimension where it is a number; 0 where inputs have none
 	weightBytes float64
 	actScale    float64
+	quantised   bool
 	diagnostics []analyzer.Diagnostic
 	scratch     sync.Pool
 }
@@ -138,10 +139,14 @@ func Compile(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options
 		p.note(CodeProcessor, assumed)
 	}
 	p.leading(r)
-	p.weightBytes, p.actScale = weightBytes(r, p.Precision), elementSize{p.Precision.Bits()}.scale(floatType(r))
+	storage := p.Precision
+	if p.quantised = quantised(r); p.quantised && storage == specs.INT8 { // it is int8 already; what is float in it stays
+		storage = nativePrecision(r)
+	}
+	p.weightBytes, p.actScale = weightBytes(r, storage), elementSize{storage.Bits()}.scale(floatType(r))
 	p.forms, p.names = slices.Grow(p.forms, len(plan.Kernels)), slices.Grow(p.names, len(plan.Kernels))
 	for _, k := range plan.Kernels {
-		p.forms = append(p.forms, newLoadForm(k, p.Precision))
+		p.forms = append(p.forms, newLoadForm(k, p.Precision, storage))
 		p.names = append(p.names, namesOf(k))
 	}
 	if err := p.chooseModel(); err != nil {
@@ -212,7 +217,7 @@ func (p *Predictor) diagnose() {
 				Node: f.kernel.Name, Message: "no time model: " + f.missing + "; its time is a lower bound and the interval is wider"})
 		}
 	}
-	if p.Precision == specs.INT8 && !quantised(p.forms) {
+	if p.Precision == specs.INT8 && !p.quantised {
 		p.note(CodePrecision, "the model is not quantised: products, pooling, movement and plain arithmetic are counted in int8, normalisation and special functions in fp32, and the conversions between them not at all")
 	}
 	if !p.power.known {
@@ -220,16 +225,21 @@ func (p *Predictor) diagnose() {
 	}
 }
 
-// quantised reports whether the model itself has products of integers.
-func quantised(forms []loadForm) bool {
-	for i := range forms {
-		for _, v := range forms[i].kernel.Inputs {
-			if len(forms[i].products) > 0 && (v.DType == onnx.Int8 || v.DType == onnx.Uint8) {
-				return true
-			}
+// quantised reports whether the model itself has products of integers: operators that take them, or activations between
+// QuantizeLinear and DequantizeLinear.
+func quantised(r *analyzer.Report) (found bool) {
+	r.Walk(func(n *analyzer.Node, _ dim.Dim, _ int) {
+		if found || n.Rule == nil {
+			return
 		}
-	}
-	return false
+		if n.Proto.OpType == "QuantizeLinear" || n.Proto.OpType == "DynamicQuantizeLinear" {
+			found = true
+		}
+		for _, v := range n.Inputs {
+			found = found || len(n.Work.Contraction) > 0 && v != nil && (v.DType == onnx.Int8 || v.DType == onnx.Uint8)
+		}
+	})
+	return found
 }
 
 // leading finds the symbols that a batch size binds.

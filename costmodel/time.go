@@ -130,8 +130,8 @@ type productForm struct {
 	weight                 bool
 }
 
-// newLoadForm prepares a kernel for evaluation at a precision.
-func newLoadForm(k *Kernel, p specs.DType) loadForm {
+// newLoadForm prepares a kernel for evaluation at a precision of arithmetic and one of floating-point tensors.
+func newLoadForm(k *Kernel, p, storage specs.DType) loadForm {
 	f := loadForm{kernel: k, times: makeFigure(k.Times), flops: makeFigure(k.Work.FLOPs()), macs: makeFigure(k.Work.MACs),
 		special: makeFigure(k.Work.Special), precision: p}
 	for _, c := range k.Contraction {
@@ -141,7 +141,7 @@ func newLoadForm(k *Kernel, p specs.DType) loadForm {
 	if len(k.Contraction) > 0 && len(k.Inputs) > 0 && (k.Inputs[0].DType == onnx.Int8 || k.Inputs[0].DType == onnx.Uint8) {
 		f.precision = specs.INT8
 	}
-	sizes := elementSizes(k, p)
+	sizes := elementSizes(k, storage)
 	if k.indexed() != nil {
 		scale := 1.0
 		if vs := append(append([]*op.Value(nil), k.Inputs...), k.Outputs...); len(vs) > 0 {
