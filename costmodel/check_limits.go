@@ -76,6 +76,9 @@ func (s *subject) latency() (estimate, error) {
 func (s *subject) throughput() (estimate, error) {
 	p := s.prediction
 	n := float64(p.Batch)
+	if p.LatencyS == 0 {
+		return estimate{value: math.Inf(1), low: math.Inf(1), high: math.Inf(1), note: "nothing runs on the device"}, nil
+	}
 	return estimate{value: p.ThroughputPS, low: n / p.LatencyHighS, high: n / p.LatencyLowS}, nil
 }
 
@@ -93,6 +96,9 @@ func (s *subject) power() (estimate, error) {
 	p := s.prediction
 	if !p.PowerW.Known() {
 		return noFigure(noPower), nil
+	}
+	if p.LatencyS == 0 {
+		return estimate{value: float64(p.PowerW), low: float64(p.PowerW), high: float64(p.PowerW), note: "nothing runs on the device"}, nil
 	}
 	width := func(energy Optional, latencyS float64) float64 {
 		e, t := math.Log(float64(energy/p.EnergyJ)), math.Log(latencyS/p.LatencyS)

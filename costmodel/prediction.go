@@ -27,7 +27,7 @@ type Prediction struct {
 	LatencyLowS   float64 `json:"latency_low_s"`
 	LatencyHighS  float64 `json:"latency_high_s"`
 	IntervalLevel float64 `json:"interval_level"`
-	ThroughputPS  float64 `json:"throughput_per_s"` // samples
+	ThroughputPS  float64 `json:"throughput_per_s"` // samples; 0 where LatencyS is 0
 
 	EnergyJ          Optional `json:"energy_j"` // of the whole batch, idle power included
 	EnergyLowJ       Optional `json:"energy_low_j"`
@@ -105,7 +105,7 @@ func (o *Optional) UnmarshalJSON(data []byte) error {
 // the time. ok is false where the energy is unknown or the device cannot keep up with the rate.
 func (p *Prediction) EnergyPerDay(perS float64) (joules float64, ok bool) {
 	const day = 86400
-	busy := perS / p.ThroughputPS
+	busy := perS * p.LatencyS / float64(max(1, p.Batch))
 	if !p.EnergyJ.Known() || busy > 1 || perS < 0 {
 		return 0, false
 	}
@@ -251,6 +251,7 @@ func (p *Predictor) spend(out *Prediction, s *scratch, waitS float64) {
 		out.IdleW = Optional(m.idle)
 		out.EnergyJ = Optional(static*out.LatencyS + dynamic)
 		out.EnergyPerSampleJ = out.EnergyJ / Optional(out.Batch)
+		out.PowerW = out.IdleW // where nothing runs
 		if out.LatencyS > 0 {
 			out.PowerW = out.EnergyJ / Optional(out.LatencyS)
 		}
@@ -270,7 +271,11 @@ func (p *Predictor) spend(out *Prediction, s *scratch, waitS float64) {
 
 // energyInterval combines the interval of the time with the spread of the power as independent factors.
 func (p *Predictor) energyInterval(out *Prediction) {
-	if !out.EnergyJ.Known() || out.LatencyS <= 0 {
+	if !out.EnergyJ.Known() {
+		return
+	}
+	if out.LatencyS <= 0 { // nothing runs
+		out.EnergyLowJ, out.EnergyHighJ = out.EnergyJ, out.EnergyJ
 		return
 	}
 	width := func(ratio float64) float64 {
