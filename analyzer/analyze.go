@@ -13,8 +13,10 @@ import (
 
 // Options steer an analysis. The zero value is the usual one: the leading free dimension of the inputs is bound to 1.
 type Options struct {
-	// Dims binds free dimensions by name.
+	// Dims binds free dimensions by name; a * in a name stands for any text, so that "nonzero*" binds a family.
 	Dims map[string]int64
+	// AnyDims lets Dims have names that the model lacks; Report.UnusedDims lists them.
+	AnyDims bool
 	// Shapes replaces the declared shapes of graph inputs by name, and gives those of values inside of the main graph
 	// that inference does not find.
 	Shapes map[string]op.Shape
@@ -42,6 +44,10 @@ func Analyze(ctx context.Context, m *onnx.Model, opt Options) (*Report, error) {
 	default:
 		return nil, &OptionError{Msg: fmt.Sprintf("channel block %d: want 16, 8 or 0", opt.ChannelBlock)}
 	}
+	opt, unmatched, err := opt.expand(ctx, m)
+	if err != nil {
+		return nil, err
+	}
 	zero := dim.Env{} // a symbol stands for a positive integer, so a 0 has to be there from the start
 	for name, v := range opt.Dims {
 		if v < 0 {
@@ -55,7 +61,7 @@ func Analyze(ctx context.Context, m *onnx.Model, opt Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.checkDims(opt); err != nil {
+	if err := r.checkDims(opt, unmatched); err != nil {
 		return nil, err
 	}
 	wrong := r.Check(r.Dims)
@@ -73,7 +79,7 @@ func Analyze(ctx context.Context, m *onnx.Model, opt Options) (*Report, error) {
 	if wrong != nil || bound.openQuestions() < r.openQuestions() {
 		bound.Dims, bound.Symbols = r.Dims, append(r.inputSymbols(), bound.dataSymbols()...)
 		bound.Diagnostics = append(r.defaultNotes(), bound.Diagnostics...)
-		bound.prebound = true
+		bound.prebound, bound.UnusedDims = true, r.UnusedDims
 		return bound, nil
 	}
 	return r, nil

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
@@ -27,6 +26,7 @@ type Report struct {
 	Weights     []*Weight
 	Symbols     []Symbol
 	Dims        dim.Env
+	UnusedDims  []string // names of Options.Dims that the model lacks
 	Diagnostics []Diagnostic
 	// Requirements are the equalities that inference has assumed: they hold wherever the model runs.
 	Requirements []Requirement
@@ -153,39 +153,6 @@ func (r *Report) LowerBound() bool {
 	partial := false
 	r.Walk(func(n *Node, _ dim.Dim, _ int) { partial = partial || n.Partial })
 	return partial
-}
-
-// FreeDims lists the symbols without a value that shapes or totals depend on, sorted.
-func (r *Report) FreeDims() []string {
-	if r.fixed() {
-		return nil
-	}
-	var free []string
-	seen := map[string]bool{}
-	need := func(d dim.Dim) {
-		if d.IsConst() {
-			return
-		}
-		for _, s := range d.Symbols() {
-			if _, bound := r.Dims[s]; !bound && !seen[s] {
-				seen[s] = true
-				free = append(free, s)
-			}
-		}
-	}
-	for _, v := range r.Inputs {
-		for _, d := range v.Shape {
-			need(d)
-		}
-	}
-	t := r.Totals()
-	for _, d := range []dim.Dim{t.MACs, t.FLOPs, t.Special, t.BytesRead, t.BytesWritten} {
-		need(d)
-	}
-	given := r.determined()
-	free = slices.DeleteFunc(free, func(s string) bool { return given[s] != nil })
-	slices.Sort(free)
-	return free
 }
 
 // dropUnusedSymbols forgets data-dependent symbols that no figure needs: those of nodes that were folded or dropped,
@@ -349,31 +316,6 @@ func (r *Report) bindDefaults(opt Options) {
 		r.Diagnostics = append(r.Diagnostics, Diagnostic{SeverityNote, CodeDefaultDim, "",
 			fmt.Sprintf("dimension %s (leading dimension of input %q) is free; taken as 1, --dim %s=N gives another", syms[0], in.Name, syms[0])})
 	}
-}
-
-// noteFree says which dimensions are left free.
-func (r *Report) noteFree() {
-	if free := r.FreeDims(); len(free) > 0 {
-		r.Diagnostics = append(r.Diagnostics, Diagnostic{SeverityNote, CodeFreeDim, "",
-			fmt.Sprintf("free dimensions: %s; figures that depend on them are formulas, --dim %s=N binds one", strings.Join(free, ", "), free[0])})
-	}
-}
-
-// checkDims refuses a binding for a symbol that the model does not have.
-func (r *Report) checkDims(opt Options) error {
-	for _, name := range slices.Sorted(maps.Keys(opt.Dims)) {
-		if !slices.ContainsFunc(r.Symbols, func(s Symbol) bool { return s.Name == name }) {
-			have := make([]string, 0, len(r.Symbols))
-			for _, s := range r.Symbols {
-				have = append(have, s.Name)
-			}
-			if len(have) == 0 {
-				return &OptionError{Msg: fmt.Sprintf("the model has no free dimension %q; all its dimensions are numbers", name)}
-			}
-			return &OptionError{Msg: fmt.Sprintf("the model has no free dimension %q; it has %s", name, strings.Join(have, ", "))}
-		}
-	}
-	return nil
 }
 
 // external reports weights whose data file is absent; their figures need only the declared shapes.

@@ -189,7 +189,7 @@ func assigned(env dim.Env, symbols []string) string {
 }
 
 // determined lists the free symbols that requirements give once the others have values, with the requirement of each.
-func (r *Report) determined() map[string]*Requirement {
+func (r *Report) determined(env dim.Env) map[string]*Requirement {
 	out := map[string]*Requirement{}
 	needs := func(q *Requirement, s string) bool { // is s, or what it would give, among what gives the others of q
 		seen := map[string]bool{s: true}
@@ -213,7 +213,7 @@ func (r *Report) determined() map[string]*Requirement {
 			continue
 		}
 		for _, s := range q.candidates() {
-			if _, bound := r.Dims[s]; bound || out[s] != nil {
+			if _, bound := env[s]; bound || out[s] != nil {
 				continue
 			}
 			if !needs(q, s) {

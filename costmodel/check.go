@@ -254,7 +254,7 @@ func (c *checker) judge(ctx context.Context, k *specs.BudgetCase) ([]LimitVerdic
 	if c.err != nil {
 		return nil, c.err
 	}
-	s := &subject{report: c.report}
+	s := &subject{report: c.report, inBudget: true}
 	var err error
 	if k.Device != nil {
 		if err = c.compile(ctx, k); err != nil {
@@ -377,7 +377,7 @@ func bindBatch(r *analyzer.Report, batch int64) (dim.Env, int64, error) {
 	p.leading(r)
 	env, n, err := p.bind(batch, nil)
 	if err == nil {
-		p.dataDims(env)
+		env, _ = p.dataDims(env)
 	}
 	return env, n, err
 }

@@ -20,6 +20,7 @@ type subject struct {
 	samples    int64
 	prediction *Prediction // nil without a device
 	ratePerS   float64
+	inBudget   bool // errors may speak of a budget's keys
 }
 
 const limitEnergyPerDay = "energy_per_day"
@@ -162,7 +163,18 @@ func (s *subject) total(d dim.Dim) (float64, error) {
 	if err != nil {
 		var unbound *dim.UnboundError
 		if errors.As(err, &unbound) {
-			return 0, &OptionError{Msg: fmt.Sprintf("depends on the free dimension %s; give dims: {%s: N} or --dim %s=N", unbound.Symbols[0], unbound.Symbols[0], unbound.Symbols[0])}
+			missing := s.report.Missing(s.env)
+			if len(missing) == 0 {
+				missing = unbound.Symbols
+			}
+			if !s.inBudget {
+				return 0, &OptionError{Msg: analyzer.NeedDims("a count", missing).Error(), Err: unbound}
+			}
+			what := "dimension"
+			if len(missing) > 1 {
+				what += "s"
+			}
+			return 0, &OptionError{Msg: fmt.Sprintf("depends on the free %s %s; give dims: {%s: N} or --dim %s=N", what, strings.Join(missing, ", "), strings.Join(missing, ": N, "), strings.Join(missing, "=N --dim "))}
 		}
 		return 0, err
 	}
@@ -182,7 +194,7 @@ func (s *subject) params() (estimate, error) {
 func (s *subject) arena() (estimate, error) {
 	a, err := s.report.Arena(s.env, analyzer.ArenaOptions{})
 	if err != nil {
-		return estimate{}, needDims(err)
+		return estimate{}, needDims(err, s.report, s.env)
 	}
 	return s.atLeast(float64(a.Bytes), a.Partial), nil
 }
@@ -190,7 +202,7 @@ func (s *subject) arena() (estimate, error) {
 func (s *subject) peakActivations() (estimate, error) {
 	l, err := s.report.Liveness(s.env)
 	if err != nil {
-		return estimate{}, needDims(err)
+		return estimate{}, needDims(err, s.report, s.env)
 	}
 	return s.atLeast(float64(l.PeakBytes), l.Partial), nil
 }

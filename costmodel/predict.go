@@ -3,6 +3,7 @@ package costmodel
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -284,32 +285,42 @@ func (p *Predictor) bind(batch int64, dims dim.Env) (dim.Env, int64, error) {
 		for _, s := range p.batchDims {
 			env[s] = batch
 		}
-		return env, batch, nil
+		env, err := p.settle(env)
+		return env, batch, err
 	}
 	n, ok := env[p.batchDims[0]]
 	if !ok {
 		n = 1
 	}
-	return env, max(1, n), nil
+	env, err := p.settle(env)
+	return env, max(1, n), err
 }
 
-// dataDims gives extents that depend on data their upper bounds, and reports which.
-func (p *Predictor) dataDims(env dim.Env) []analyzer.Diagnostic {
-	var ds []analyzer.Diagnostic
-	for _, s := range p.Plan.Report.Symbols {
-		if s.Input != "" {
-			continue
-		}
-		if _, bound := env[s.Name]; bound {
-			continue
-		}
-		if v, err := s.Upper.Eval(env); err == nil && v > 0 {
-			env[s.Name] = v
-			ds = append(ds, analyzer.Diagnostic{Severity: analyzer.SeverityNote, Code: CodeUpperBound, Node: s.Node,
-				Message: fmt.Sprintf("extent %s depends on data; taken as its upper bound %d, --dim %s=N gives another", s.Name, v, s.Name)})
-		}
+// settle adds the dimensions that the model's requirements give, and refuses a binding that contradicts them.
+func (p *Predictor) settle(env dim.Env) (dim.Env, error) {
+	r := p.Plan.Report
+	env = r.Determine(env)
+	if maps.Equal(env, r.Dims) { // what the analysis has found is in the Report
+		return env, nil
 	}
-	return ds
+	if err := r.Check(env); err != nil {
+		return nil, &OptionError{Msg: err.Error(), Err: err}
+	}
+	return env, nil
+}
+
+// dataDims gives extents that depend on data their upper bounds, and says which in a line.
+func (p *Predictor) dataDims(env dim.Env) (dim.Env, []analyzer.Diagnostic) {
+	bound, taken := p.Plan.Report.Bounded(env)
+	if len(taken) == 0 {
+		return env, nil
+	}
+	at := "its bound"
+	if len(taken) > 1 {
+		at = "their bounds"
+	}
+	return bound, []analyzer.Diagnostic{{Severity: analyzer.SeverityNote, Code: CodeUpperBound, Node: taken[0].Node,
+		Message: fmt.Sprintf("%s: taken at %s; %s", analyzer.DataSizes(taken, bound), at, analyzer.Family(taken))}}
 }
 
 // nativePrecision is the format of most of the weights that products use; fp32 where there are none.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
@@ -122,12 +121,12 @@ func (p *Predictor) At(batch int64, dims dim.Env) (*Prediction, error) {
 	if err != nil {
 		return nil, err
 	}
-	extra := p.dataDims(env)
+	env, extra := p.dataDims(env)
 	s := p.scratch.Get().(*scratch)
 	defer p.scratch.Put(s)
 	for i := range p.forms {
 		if err := p.forms[i].eval(env, &s.loads[i]); err != nil {
-			return nil, needDims(err)
+			return nil, needDims(err, p.Plan.Report, env)
 		}
 	}
 	if err := p.model.times(s.loads, env, s.times); err != nil {
@@ -154,15 +153,15 @@ func (p *Predictor) At(batch int64, dims dim.Env) (*Prediction, error) {
 	return out, nil
 }
 
-// needDims turns a missing binding into advice.
-func needDims(err error) error {
+// needDims turns a missing binding into advice that names all that are missing.
+func needDims(err error, r *analyzer.Report, env dim.Env) error {
 	var unbound *dim.UnboundError
 	if errors.As(err, &unbound) && len(unbound.Symbols) > 0 {
-		flags := make([]string, len(unbound.Symbols))
-		for i, s := range unbound.Symbols {
-			flags[i] = "--dim " + s + "=N"
+		missing := r.Missing(env)
+		if len(missing) == 0 {
+			missing = unbound.Symbols
 		}
-		return &OptionError{Msg: fmt.Sprintf("a time needs a value for %s: give %s", strings.Join(unbound.Symbols, ", "), strings.Join(flags, " ")), Err: unbound}
+		return &OptionError{Msg: analyzer.NeedDims("a time", missing).Error(), Err: unbound}
 	}
 	return err
 }
@@ -171,7 +170,7 @@ func needDims(err error) error {
 func (p *Predictor) memory(out *Prediction, env dim.Env) error {
 	m, err := Memory(p.Plan, env, MemoryOptions{Threads: p.Threads, Scale: p.actScale})
 	if err != nil {
-		return needDims(err)
+		return needDims(err, p.Plan.Report, env)
 	}
 	out.WeightMemoryBytes, out.ActivationMemoryBytes, out.PeakMemoryBytes = m.WeightBytes, m.ActivationBytes, m.PeakBytes()
 	out.ActivationMemoryLowBytes, out.ActivationMemoryHighBytes = m.ActivationLowBytes, m.ActivationHighBytes

@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/costmodel"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -137,6 +141,7 @@ func runCompare(ctx context.Context, s streams, o compareOptions, before, after 
 			return misuse("--%v", err)
 		}
 	}
+	o.several(2)
 	a, _, err := o.analyze(ctx, s.in, before)
 	if err != nil {
 		return err
@@ -145,7 +150,18 @@ func runCompare(ctx context.Context, s streams, o compareOptions, before, after 
 	if err != nil {
 		return err
 	}
+	if err := o.unused(); err != nil {
+		return err
+	}
 	c, err := costmodel.Compare(ctx, a, b, d, opt)
+	var unbound *dim.UnboundError
+	if errors.As(err, &unbound) {
+		missing := append(a.Missing(a.Dims), b.Missing(b.Dims)...)
+		slices.Sort(missing)
+		if missing = slices.Compact(missing); len(missing) > 0 {
+			return analyzer.NeedDims("a comparison", missing)
+		}
+	}
 	if err != nil {
 		return smaller(err)
 	}
