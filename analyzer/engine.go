@@ -46,6 +46,8 @@ type engine struct {
 	dropped  int              // diagnostics beyond the bound
 	required []op.Requirement // distinct ones
 	needed   []need
+	shares   []*shared
+	spread   map[string]bool                       // nodes of choices whose classes get even shares
 	types    map[*onnx.Graph]map[string]*onnx.Type // see declaredType
 	given    map[string]op.Shape                   // of values inside of the main graph, by the user
 	gave     map[string]bool                       // those that were used

@@ -124,4 +124,5 @@ const (
 	CodeBranch       = "branch"
 	CodeUncounted    = "uncounted"
 	CodeRequires     = "requires"
+	CodeExperts      = "experts"
 )

@@ -197,6 +197,7 @@ func (e *nodeEngine) apply(n *Node, c *op.Call) {
 	if n.Rule.Fold != nil && c.Out[0].Data == nil {
 		n.Rule.Fold(c)
 	}
+	op.FollowChoices(c)
 	e.settle(n, c, true)
 	for i, o := range c.Out {
 		if c.HasOut(i) && o.Kind == onnx.KindTensor {

@@ -112,7 +112,7 @@ func alike(a, b *op.Value) bool {
 		return a == b
 	}
 	return a.Kind == onnx.KindTensor && b.Kind == onnx.KindTensor && a.DType == b.DType && a.Ranked && b.Ranked &&
-		a.Const == b.Const && a.Data == b.Data && !a.HasItems && !b.HasItems && a.Elem == b.Elem &&
+		a.Const == b.Const && op.SameOrigin(a, b) && a.Data == b.Data && !a.HasItems && !b.HasItems && a.Elem == b.Elem &&
 		(a.Tensor == b.Tensor || !a.MayHaveElems() && !b.MayHaveElems()) && a.Shape.Equal(b.Shape)
 }
 

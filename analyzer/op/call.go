@@ -16,6 +16,10 @@ type Engine interface {
 	ChannelBlock() int64
 	// Diagnose records a finding about the node at hand.
 	Diagnose(code, message string)
+	// Choice begins a choice among classes at the node at hand, with n elements.
+	Choice(n dim.Dim, classes int64) *Choice
+	// Share returns the number of places that one class of a choice has; hint and upper are as those of Fresh.
+	Share(hint string, upper dim.Dim, of *Choice, class int64) dim.Dim
 	// Require records what the node at hand needs of two sizes.
 	Require(r Requirement)
 	// Declared returns what the file declares for output i of the node at hand, nil where it declares nothing.

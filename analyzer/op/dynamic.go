@@ -56,7 +56,7 @@ func nonZeroShape(c *Call) error {
 		advance(idx, shape)
 	}
 	if !ok {
-		c.Out[0].SetTensor(onnx.Int64, Shape{dim.Const(rank), c.fresh("nonzero", x.Shape.Elements())})
+		c.Out[0].SetTensor(onnx.Int64, Shape{dim.Const(rank), c.placesOf(x, x.Shape.Elements())})
 		return nil
 	}
 	c.Out[0].SetTensor(onnx.Int64, Consts(rank, int64(len(found))))

@@ -35,6 +35,12 @@ func (e *testEngine) Diagnose(code, message string) { e.found = append(e.found, 
 
 func (e *testEngine) Require(r Requirement) { e.required = append(e.required, r) }
 
+func (e *testEngine) Choice(n dim.Dim, classes int64) *Choice { return &Choice{N: n, Classes: classes} }
+
+func (e *testEngine) Share(hint string, upper dim.Dim, _ *Choice, _ int64) dim.Dim {
+	return e.Fresh(hint, upper)
+}
+
 func (e *testEngine) Declared(int) *Value { return nil }
 
 func (e *testEngine) Infer(g *onnx.Graph, in []*Value) (*Body, error) {

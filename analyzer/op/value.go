@@ -98,6 +98,7 @@ type Value struct {
 	// ID numbers the values of one analysis; the analyzer sets it.
 	ID int
 
+	from  *origin // what it is of a choice among classes, nil where of none
 	size  dim.Dim
 	count dim.Dim // elements of a tensor whose single dimensions are less well known than their product
 }
@@ -129,7 +130,7 @@ func (v *Value) SealAs(o *Value) (ok bool) {
 // and what is known of constants stay.
 func (v *Value) SetResult(o *Value) {
 	v.SetType(o)
-	v.Data, v.Tensor, v.size, v.sealed = o.Data, o.Tensor, o.size, o.sealed
+	v.Data, v.Tensor, v.size, v.sealed, v.from = o.Data, o.Tensor, o.size, o.sealed, o.from
 }
 
 // SetTensor makes v a tensor of the given element type and shape.
