@@ -201,7 +201,11 @@ func (e *nodeEngine) apply(n *Node, c *op.Call) {
 	e.settle(n, c, true)
 	for i, o := range c.Out {
 		if c.HasOut(i) && o.Kind == onnx.KindTensor {
-			if err := e.sealShape(o); err != nil {
+			if err := e.sealShape(o); errors.Is(err, errNegative) {
+				e.invalid(n, fmt.Errorf("output %d: %w", i, err))
+				o.Ranked, o.Shape, o.Data = false, nil, nil
+				return
+			} else if err != nil {
 				e.diagnose(Diagnostic{SeverityError, CodeOverflow, n.Name, fmt.Sprintf("output %d: %v", i, err)})
 				o.Ranked, o.Shape, o.Data = false, nil, nil
 			}
@@ -276,13 +280,15 @@ func shapeHash(v *op.Value) uint8 {
 	return uint8(h ^ h>>8 ^ h>>16)
 }
 
+var errNegative = errors.New("want at least 0")
+
 func shapeErr(v *op.Value) error {
 	for i, d := range v.Shape {
 		if err := d.Err(); err != nil {
 			return fmt.Errorf("extent %d: %w", i, err)
 		}
 		if n, ok := d.Value(); ok && n < 0 {
-			return fmt.Errorf("extent %d is %d, want at least 0", i, n)
+			return fmt.Errorf("axis %d has size %d, %w", i, n, errNegative)
 		}
 	}
 	if b, ok := v.Seal(); ok && b.Err() != nil {

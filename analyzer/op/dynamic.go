@@ -95,6 +95,9 @@ func compressShape(c *Call) error {
 		s = append(Shape{}, x.Shape...)
 	}
 	held, known := compressed(cond)
+	if n, ok := s[a].Value(); ok { // a condition beyond the axis selects nothing
+		held = slices.DeleteFunc(held, func(i int64) bool { return i >= n })
+	}
 	upper := s[a]
 	if n, ok := cond.Elements(); ok {
 		upper = dim.Min(upper, n)

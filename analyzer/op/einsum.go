@@ -38,7 +38,7 @@ func parseEinsum(equation string, shapes []Shape) (e einsum, err error) {
 	}
 	e.extents = map[index]dim.Dim{}
 	count := map[index]int{}
-	ellipsis := 0
+	ellipsis, ellipses := 0, false
 	for i, term := range terms {
 		dots, err := ellipsisAxes(term, len(shapes[i]))
 		if err != nil {
@@ -48,7 +48,12 @@ func parseEinsum(equation string, shapes []Shape) (e einsum, err error) {
 		if err != nil {
 			return e, fmt.Errorf("equation %q: operand %d: %w", equation, i, err)
 		}
-		ellipsis = max(ellipsis, dots)
+		if strings.Contains(term, "...") {
+			if ellipses && dots != ellipsis {
+				return e, fmt.Errorf("equation %q: operand %d: the ellipsis stands for %d axes, want %d as before", equation, i, dots, ellipsis)
+			}
+			ellipses, ellipsis = true, dots
+		}
 		for a, id := range ids {
 			d := shapes[i][a]
 			if have, ok := e.extents[id]; ok {
@@ -63,6 +68,9 @@ func parseEinsum(equation string, shapes []Shape) (e einsum, err error) {
 		e.operands = append(e.operands, ids)
 	}
 	if explicit {
+		if ellipsis > 0 && !strings.Contains(right, "...") {
+			return e, fmt.Errorf("equation %q: the output has no ellipsis, want one for the %d axes of the operands'", equation, ellipsis)
+		}
 		if e.output, err = einsumIndices(right, ellipsis); err != nil {
 			return e, fmt.Errorf("equation %q: output: %w", equation, err)
 		}

@@ -212,11 +212,17 @@ func splitParts(c *Call, total dim.Dim, n int) ([]dim.Dim, error) {
 		parts := Consts(as...)
 		return parts, c.addUp(parts, total)
 	}
-	if c.HasAttr("num_outputs") && c.Int("num_outputs", 0) != int64(n) {
-		return nil, fmt.Errorf("attribute num_outputs is %d, want the number of outputs %d", c.Int("num_outputs", 0), n)
-	}
 	// equal parts; since opset 18 the last one may be smaller
-	k := dim.Const(int64(n))
+	whole := int64(n)
+	if c.Opset >= 18 && c.Node.Domain == "" {
+		if !c.HasAttr("num_outputs") {
+			return nil, fmt.Errorf("neither input split nor attribute num_outputs is present")
+		}
+		if whole = c.Int("num_outputs", 0); whole < int64(n) {
+			return nil, fmt.Errorf("attribute num_outputs is %d, want at least the number of outputs %d", whole, n)
+		}
+	}
+	k := dim.Const(whole)
 	each := total.CeilDiv(k)
 	parts := make([]dim.Dim, n)
 	for i := range parts {
@@ -227,9 +233,12 @@ func splitParts(c *Call, total dim.Dim, n int) ([]dim.Dim, error) {
 			return nil, fmt.Errorf("extent %d does not split into %d equal parts", v, n)
 		}
 		if c.Opset >= 18 {
-			parts[n-1] = total.Sub(each.MulInt(int64(n - 1)))
-			if last, ok := parts[n-1].Value(); ok && last < 0 {
-				return nil, fmt.Errorf("extent %v does not split into %d parts: %v each leaves %d for the last", total, n, each, last)
+			last := total.Sub(each.MulInt(whole - 1))
+			if v, ok := last.Value(); ok && v < 1 { // as ONNX Runtime, which has no empty part here
+				return nil, fmt.Errorf("extent %v does not split into %d parts: %v each leaves %d for the last", total, whole, each, v)
+			}
+			if whole == int64(n) {
+				parts[n-1] = last
 			}
 		} else { // the model is valid only where it divides
 			for i := range parts {
