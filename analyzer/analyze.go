@@ -99,25 +99,21 @@ func (e *OptionError) Unwrap() error { return e.Err }
 // analyzeWith infers the model with symbols bound from the start, and once more where that shows choices among experts
 // that are asked for one by one.
 func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.Env) (*Report, error) {
-	e := newEngine(ctx, m, binding)
-	r, err := e.analyze(opt)
+	e, r, err := analyzeAssuming(ctx, m, opt, binding, nil)
 	if err != nil || len(e.shares) == 0 {
 		return r, err
 	}
-	again := newEngine(ctx, m, binding)
-	if again.spread = e.toSpread(opt); len(again.spread) == 0 {
+	spread := e.toSpread(opt)
+	if len(spread) == 0 {
 		return r, nil
 	}
-	if r, err = again.analyze(opt); err != nil {
+	again, r, err := analyzeAssuming(ctx, m, opt, binding, spread)
+	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(e.shares, func(s *shared) bool { return again.spread[s.choice.Node] })
+	i := slices.IndexFunc(e.shares, func(s *shared) bool { return spread[s.choice.Node] })
 	r.Diagnostics = append(r.Diagnostics, again.noteSpread(e.shares[i].choice))
 	return r, nil
-}
-
-func newEngine(ctx context.Context, m *onnx.Model, binding dim.Env) *engine {
-	return &engine{ctx: ctx, model: m, binding: binding, names: map[string]int{}}
 }
 
 func (e *engine) analyze(opt Options) (*Report, error) {

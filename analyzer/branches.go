@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/op"
 )
 
@@ -20,9 +21,9 @@ func (d *decider) add(list *[]string, name string) {
 	}
 }
 
-// undecidedIfs lists the Ifs of which either branch may run.
+// undecidedIfs lists the Ifs of which either branch may run, those of branches that are not counted left out.
 func (r *Report) undecidedIfs() (ifs []*Node) {
-	walkAll(r.Nodes, func(n *Node) {
+	r.Walk(func(n *Node, _ dim.Dim, _ int) {
 		if n.Proto.OpType == "If" && len(n.Bodies) == 2 && !n.Bodies[0].invalid && !n.Bodies[1].invalid {
 			ifs = append(ifs, n)
 		}

@@ -28,7 +28,7 @@ func (o Options) expand(ctx context.Context, m *onnx.Model) (out Options, unmatc
 	}
 	out = o
 	out.Dims = plain
-	r, err := newEngine(ctx, m, nil).analyze(out)
+	_, r, err := analyzeAssuming(ctx, m, out, nil, nil)
 	if err != nil {
 		return o, nil, err
 	}

@@ -46,6 +46,8 @@ type engine struct {
 	dropped  int              // diagnostics beyond the bound
 	required []op.Requirement // distinct ones
 	needed   []need
+	assumed  []string        // Ifs whose branches differ in rank
+	flipped  map[string]bool // those of which the other branch is taken
 	shares   []*shared
 	spread   map[string]bool                       // nodes of choices whose classes get even shares
 	types    map[*onnx.Graph]map[string]*onnx.Type // see declaredType

@@ -346,13 +346,7 @@ func (r *Report) defaultNotes() (ds []Diagnostic) {
 func (r *Report) undecided() bool { return r.openQuestions() > 0 }
 
 func (r *Report) openQuestions() int {
-	n := len(r.dataSymbols()) + len(r.undecidedIfs())
-	for _, d := range r.Diagnostics {
-		if d.Severity == SeverityError || d.Code == CodeUnknownShape {
-			n++
-		}
-	}
-	return n
+	return len(r.dataSymbols()) + len(r.undecidedIfs()) + r.misfits()
 }
 
 func (r *Report) inputSymbols() (out []Symbol) {

@@ -135,6 +135,16 @@ func fitting(s string, qs []*Requirement) string {
 	case len(all) == 2 && all[0] == 1:
 		return fmt.Sprintf("%s = %d or 1", s, all[1])
 	}
+	if len(all) == 0 {
+		return "a " + s + " that no number is"
+	}
+	most := ""
+	if last := all[len(all)-1]; n-last >= n/8 { // nothing fits beyond
+		if n, most = last, fmt.Sprintf(" at most %d", last); len(all) == n {
+			return s + most
+		}
+		most = " and" + most
+	}
 	half := n / 2
 	for period := 1; period <= n/8; period++ {
 		repeats := true
@@ -157,7 +167,7 @@ func fitting(s string, qs []*Requirement) string {
 				least = v + 1
 			}
 		}
-		return strings.TrimSpace(periodic(s, period, rests, least))
+		return periodic(s, period, rests, least) + most
 	}
 	var texts []string
 	for _, q := range qs {
@@ -174,8 +184,6 @@ func periodic(s string, period int, rests []int, least int) string {
 	}
 	text := ""
 	switch {
-	case len(rests) == 0:
-		return "a " + s + " that no number is"
 	case period == 1:
 		return atLeast
 	case len(rests) == 1 && rests[0] == 0:

@@ -22,6 +22,8 @@ type Engine interface {
 	Share(hint string, upper dim.Dim, of *Choice, class int64) dim.Dim
 	// Require records what the node at hand needs of two sizes.
 	Require(r Requirement)
+	// Assume says whether the outputs of the If at hand have the ranks of its else branch, given what it would seem.
+	Assume(elseBranch bool) bool
 	// Declared returns what the file declares for output i of the node at hand, nil where it declares nothing.
 	Declared(i int) *Value
 	// Infer analyses a subgraph with the given inputs and the values of the enclosing scope.

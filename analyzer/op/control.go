@@ -55,7 +55,7 @@ func ifShape(c *Call) error {
 	}
 	second := costlier(other.Work, then.Work)
 	if !sameRanks(then.Outputs, other.Outputs) {
-		second = assumeElse(c, then, other, second)
+		second = c.Engine.Assume(assumeElse(c, then, other, second))
 		b := then
 		if second {
 			b = other
@@ -88,7 +88,7 @@ func sameRanks(a, b []*Value) bool {
 
 // assumeElse picks the branch of which an If's outputs have the shapes where the branches differ in rank: the one that
 // has the ranks that the file declares, else the one that the condition picks while no dimension is small, else the
-// costlier one.
+// costlier one. The engine tries the other one where that does not go together with the rest of the graph.
 func assumeElse(c *Call, then, other *Body, costlier bool) bool {
 	fits := func(b *Body) bool {
 		for i, v := range b.Outputs {
@@ -102,7 +102,7 @@ func assumeElse(c *Call, then, other *Body, costlier bool) bool {
 		return b
 	}
 	if n, ok := scalar(c.In[0]); ok {
-		if holds, ok := predicateOf(n).at(64); ok {
+		if holds, ok := predicateOf(n).at(997); ok {
 			return !holds
 		}
 	}

@@ -41,6 +41,8 @@ func (e *testEngine) Share(hint string, upper dim.Dim, _ *Choice, _ int64) dim.D
 	return e.Fresh(hint, upper)
 }
 
+func (e *testEngine) Assume(elseBranch bool) bool { return elseBranch }
+
 func (e *testEngine) Declared(int) *Value { return nil }
 
 func (e *testEngine) Infer(g *onnx.Graph, in []*Value) (*Body, error) {
