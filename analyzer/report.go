@@ -210,8 +210,8 @@ func (r *Report) weightsOf(nodes []*Node, owner *Node, byRoot []*Weight) {
 		if to == nil {
 			to = n
 		}
-		if n.Rule.Stored != nil {
-			r.addStored(n)
+		if n.Rule != nil && n.Rule.Stored != nil {
+			r.addStored(n, to)
 		}
 		for i, in := range n.Inputs {
 			switch {
@@ -237,8 +237,8 @@ func (r *Report) weightsOf(nodes []*Node, owner *Node, byRoot []*Weight) {
 	}
 }
 
-// addStored adds the constants that a node keeps in attributes, each as a value of its own.
-func (r *Report) addStored(n *Node) {
+// addStored adds the constants that node n keeps in attributes, each as a value of its own, as weights of node to.
+func (r *Report) addStored(n, to *Node) {
 	for _, s := range n.Rule.Stored(n.Proto) {
 		v := &op.Value{Name: n.Name + " " + s.Attribute, ID: r.values, Const: true}
 		r.values++
@@ -248,7 +248,7 @@ func (r *Report) addStored(n *Node) {
 			w.Params = dim.Const(s.Elements)
 		}
 		r.Weights = append(r.Weights, w)
-		n.Weights = append(n.Weights, w)
+		to.Weights = append(to.Weights, w)
 	}
 }
 

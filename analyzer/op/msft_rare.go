@@ -178,7 +178,7 @@ func sparseMatMulShape(c *Call) error {
 	if c.Int("transB", 0) != 0 {
 		kb, n = n, kb
 	}
-	if _, err := sameDim(k, kb); err != nil {
+	if _, err := c.sameDim(k, kb); err != nil {
 		return c.errorf("input 1 has %v rows, want %v as input 0 has columns", kb, k)
 	}
 	c.setOut(0, c.typeOf(1), Shape{m, n}, true)
