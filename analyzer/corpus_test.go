@@ -126,10 +126,6 @@ func attrInts(name string, v ...int64) onnx.Attribute {
 	return onnx.Attribute{Name: name, Type: onnx.AttrInts, Ints: v}
 }
 
-func attrFloats(name string, v ...float32) onnx.Attribute {
-	return onnx.Attribute{Name: name, Type: onnx.AttrFloats, Floats: v}
-}
-
 func attrText(name, v string) onnx.Attribute {
 	return onnx.Attribute{Name: name, Type: onnx.AttrString, S: v}
 }

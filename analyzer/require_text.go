@@ -104,12 +104,12 @@ func (q *Requirement) text() string {
 	if q.Kind == op.Broadcast {
 		return fmt.Sprintf("%v = %v, or 1 for either", q.A, q.B)
 	}
-	for _, s := range q.candidates() {
-		start, step, _ := line(q.A.Sub(q.B), s)
+	if s := q.candidates(); len(s) > 0 {
+		start, step, _ := line(q.A.Sub(q.B), s[0])
 		if step.Is(1) {
 			start = start.Neg()
 		}
-		return fmt.Sprintf("%s = %v", s, start)
+		return fmt.Sprintf("%s = %v", s[0], start)
 	}
 	return fmt.Sprintf("%v = %v", q.A, q.B)
 }
