@@ -153,7 +153,7 @@ var table = sync.OnceValue(func() map[ruleKey][]*Rule {
 	return t
 })
 
-// ruleFiles lists the rows of every file of rules.
+// ruleFiles lists the rows of every file of rules. Files whose rows are read from a text are functions: a start reads none.
 func ruleFiles() [][]Rule {
 	return [][]Rule{
 		attentionRules,
@@ -183,12 +183,12 @@ func ruleFiles() [][]Rule {
 		msMatmulRules,
 		msMiscRules,
 		msNormRules,
-		msOrderedRules,
-		msRareRules,
+		msOrderedRules(),
+		msRareRules(),
 		nhwcRules(),
-		pluginRules,
+		pluginRules(),
 		qonnxRules(),
-		extensionRules,
+		extensionRules(),
 		normRules,
 		padRules,
 		poolRules,
