@@ -60,7 +60,7 @@ func invented(t *testing.T, coefficient func(group, name string) float64, noise 
 		if err != nil {
 			t.Fatal(err)
 		}
-		report, err := analyzer.Analyze(context.Background(), m, analyzer.Options{})
+		report, err := analyzeMicro(context.Background(), m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,12 +73,16 @@ func invented(t *testing.T, coefficient func(group, name string) float64, noise 
 			t.Fatal(err)
 		}
 		sec := coefficient(costmodel.RunGroup, "runs")
-		for _, list := range terms {
+		for i, list := range terms {
+			times, err := plan.Kernels[i].Times.Eval(report.Dims)
+			if err != nil {
+				t.Fatal(err)
+			}
 			for _, x := range list {
 				if x.Value < 0 || math.IsNaN(x.Value) || math.IsInf(x.Value, 0) {
 					t.Fatalf("%s: term %s.%s is %g", b.Sample().Name(), x.Group, x.Name, x.Value)
 				}
-				sec += x.Value * coefficient(x.Group, x.Name)
+				sec += float64(times) * x.Value * coefficient(x.Group, x.Name)
 			}
 		}
 		for range 3 {
