@@ -32,6 +32,15 @@ const (
 var kindNames = [...]string{"unset", "contraction", "elementwise", "normalization", "reduction", "pooling", "movement",
 	"reorder", "view", "host", "control-flow", "container", "quantization", "other"}
 
+// Kinds lists the kinds.
+func Kinds() []Kind {
+	list := make([]Kind, 0, len(kindNames)-1)
+	for k := KindContraction; int(k) < len(kindNames); k++ {
+		list = append(list, k)
+	}
+	return list
+}
+
 // String returns the lower-case name of the kind.
 func (k Kind) String() string { return kindNames[k] }
 
@@ -40,6 +49,12 @@ const (
 	LayoutNCHW  = "nchw"  // as the file has them: row-major, channels before space
 	LayoutNCHWc = "nchwc" // channels in blocks, the block innermost (MLAS)
 	LayoutNHWC  = "nhwc"  // channels last
+)
+
+// The operator domains of ONNX Runtime.
+const (
+	domainMS    = "com.microsoft"
+	domainNCHWc = "com.microsoft.nchwc"
 )
 
 // Kernel is what a runtime launches for one or several graph nodes.
@@ -170,47 +185,4 @@ func constantTraffic(n *analyzer.Node) dim.Dim {
 		return n.Read.Sub(whole)
 	}
 	return whole
-}
-
-// kindOf is the kind of the kernel that a node alone makes.
-func kindOf(n *analyzer.Node) Kind {
-	r := n.Rule
-	if r == nil {
-		return KindOther
-	}
-	switch r.Memory {
-	case op.View:
-		if n.Written.Is(0) {
-			return KindView
-		}
-	case op.Host:
-		return KindHost
-	}
-	return kindOfClass(r.Class)
-}
-
-func kindOfClass(c op.Class) Kind {
-	switch c {
-	case op.Contract:
-		return KindContraction
-	case op.Elementwise:
-		return KindElementwise
-	case op.Normalization:
-		return KindNormalization
-	case op.Reduction:
-		return KindReduction
-	case op.Pooling:
-		return KindPooling
-	case op.Movement:
-		return KindMovement
-	case op.ShapeOp:
-		return KindHost
-	case op.ControlFlow:
-		return KindControl
-	case op.Container:
-		return KindContainer
-	case op.Quantization:
-		return KindQuantization
-	}
-	return KindOther
 }

@@ -11,21 +11,6 @@ import (
 	"github.com/onnxcost/onnxcost/specs"
 )
 
-// Plan is what a runtime launches for one inference, in its order. It is made once per model and runtime: shapes and
-// figures stay formulas in the free dimensions, so another batch size is an evaluation.
-type Plan struct {
-	Runtime Runtime
-	// Processor is what the graph and the kernels of a CPU runtime chose by.
-	Processor *specs.Processor
-	Report    *analyzer.Report
-	Kernels   []*Kernel
-	// Free are the nodes that cost nothing: views, and what the runtime removes or computes beforehand.
-	Free        []*analyzer.Node
-	Diagnostics []analyzer.Diagnostic
-
-	ort *ortProgram // of ort-cpu: what Memory runs
-}
-
 // Lower turns the executed nodes of a Report into the kernels of a runtime. The kernels of CPU runtimes depend on the
 // processor that the runtime's build meets; nil stands for specs.AssumedProcessor. The error is for a runtime that does
 // not exist.
@@ -33,7 +18,7 @@ func Lower(r *analyzer.Report, rt Runtime, cpu *specs.Processor) (*Plan, error) 
 	if cpu == nil {
 		cpu = specs.AssumedProcessor()
 	}
-	p := &Plan{Runtime: rt, Report: r, Processor: cpu}
+	p := lowering{&Plan{Runtime: rt, Report: r, Processor: cpu}}
 	switch rt {
 	case Eager:
 		p.lowerFramework(r.Nodes, r.Outputs, dim.Const(1), 0)
@@ -52,11 +37,14 @@ func Lower(r *analyzer.Report, rt Runtime, cpu *specs.Processor) (*Plan, error) 
 		}
 		return nil, err
 	}
-	return p, nil
+	return p.Plan, nil
 }
 
+// lowering is a Plan in the making.
+type lowering struct{ *Plan }
+
 // lowerEager makes a kernel of every node that computes or moves data.
-func (p *Plan) lowerEager(nodes []*analyzer.Node, times dim.Dim, depth int) {
+func (p lowering) lowerEager(nodes []*analyzer.Node, times dim.Dim, depth int) {
 	for _, n := range nodes {
 		k := newKernel(n, times, depth)
 		if k.Kind == KindView || k.Kind == KindHost || steersOnly(n) {

@@ -56,7 +56,7 @@ func biasIsVector(_ *graph, c compiled, m *match) bool {
 var strided = []string{"Transpose", "Split", "Slice", "Expand"}
 
 // lowerFramework makes the kernels of an eager framework with strided tensors, in the order of the file.
-func (p *Plan) lowerFramework(nodes []*analyzer.Node, outputs []*op.Value, times dim.Dim, depth int) {
+func (p lowering) lowerFramework(nodes []*analyzer.Node, outputs []*op.Value, times dim.Dim, depth int) {
 	g := newGraph(p.Report, nodes, outputs)
 	eagerTable().run(g)
 	order := slices.Clone(g.topological())

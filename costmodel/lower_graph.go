@@ -11,14 +11,9 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/op"
 )
 
-// The operator domains of ONNX Runtime.
-const (
-	domainMS    = "com.microsoft"
-	domainNCHWc = "com.microsoft.nchwc"
-	// domainBroken is where nodes stand meanwhile whose inputs do not fit their operator, or that have a standard
-	// operator's name and no rule, so that no rewrite looks at them. Their kernels have the operator's own domain again.
-	domainBroken = "broken"
-)
+// domainBroken is where nodes stand meanwhile whose inputs do not fit their operator, or that have a standard
+// operator's name and no rule, so that no rewrite looks at them. Their kernels have the operator's own domain again.
+const domainBroken = "broken"
 
 // graph is the mutable form of one graph on which the rewrites of a runtime work: nodes with producer and consumer
 // links. What a rewrite removes stays in nodes as dead, because positions are part of the execution order (order.go).

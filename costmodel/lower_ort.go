@@ -143,8 +143,8 @@ func (g *graph) optimise(levels []level) {
 }
 
 // lowerORT makes the kernels of ONNX Runtime: the nodes of its optimised graph, in its execution order.
-func (p *Plan) lowerORT(levels []level) {
-	p.ort = p.lowerGraph(levels, nil, p.Report.Nodes, p.Report.Outputs, dim.Const(1), 0)
+func (p lowering) lowerORT(levels []level) {
+	p.Program = p.lowerGraph(levels, nil, p.Report.Nodes, p.Report.Outputs, dim.Const(1), 0)
 	p.noteUnlike()
 }
 
@@ -156,7 +156,7 @@ var unexpanded = []string{"GroupNormalization", "CenterCropPad", "NegativeLogLik
 
 // noteUnlike says where ONNX Runtime's CPU provider has more nodes than the Plan: operators that it runs as their
 // definition, and half precision, which it computes in single precision between casts.
-func (p *Plan) noteUnlike() {
+func (p lowering) noteUnlike() {
 	half := 0
 	for _, k := range p.Kernels {
 		if k.Anchor == nil {
@@ -177,13 +177,13 @@ func (p *Plan) noteUnlike() {
 }
 
 // lowerGPU is lowerORT for runtimes that launch kernels on a device: what stays on the host is free.
-func (p *Plan) lowerGPU(levels []level) {
+func (p lowering) lowerGPU(levels []level) {
 	p.lowerGraph(levels, (*gnode).onGPU, p.Report.Nodes, p.Report.Outputs, dim.Const(1), 0)
 }
 
 // lowerGraph makes the kernels of one graph and of the bodies that its nodes run. Nodes that launches says nothing of
 // are free; nil takes all, and then the result is what ONNX Runtime allocates for the graph.
-func (p *Plan) lowerGraph(levels []level, launches func(*gnode) bool, nodes []*analyzer.Node, outputs []*op.Value, times dim.Dim, depth int) (prog *ortProgram) {
+func (p lowering) lowerGraph(levels []level, launches func(*gnode) bool, nodes []*analyzer.Node, outputs []*op.Value, times dim.Dim, depth int) (prog *Program) {
 	g := newGraph(p.Report, nodes, outputs)
 	g.block, g.signed = p.Processor.Block(), p.Processor.Architecture() == specs.ARM64
 	if depth == 0 {
@@ -198,7 +198,7 @@ func (p *Plan) lowerGraph(levels []level, launches func(*gnode) bool, nodes []*a
 	values := make([]*op.Value, 0, 6*len(order))
 	p.Kernels = slices.Grow(p.Kernels, len(order))
 	if launches == nil {
-		prog = newORTProgram(g, order, slab)
+		prog = newProgram(g, order, slab)
 	}
 	for i, n := range order {
 		if launches != nil && !launches(n) {
@@ -216,7 +216,7 @@ func (p *Plan) lowerGraph(levels []level, launches func(*gnode) bool, nodes []*a
 				continue
 			}
 			if body := p.lowerGraph(levels, launches, b.Nodes, b.Outputs, times.Mul(b.Times), depth+1); body != nil {
-				prog.steps[i].bodies = append(prog.steps[i].bodies, body)
+				prog.Steps[i].Bodies = append(prog.Steps[i].Bodies, body)
 			}
 		}
 	}

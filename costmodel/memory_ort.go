@@ -16,7 +16,7 @@ func ortMemory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
 		return nil, err
 	}
 	r := &ortRun{m: m, env: env, opt: opt, arena: newBFC()}
-	if err := r.run(plan.ort, 0); err != nil {
+	if err := r.run(plan.Program, 0); err != nil {
 		return nil, err
 	}
 	m.WeightBytes = int64(float64(m.WeightBytes) * opt.Scale)
@@ -35,33 +35,33 @@ type ortRun struct {
 	peak  int64
 }
 
-func (r *ortRun) run(p *ortProgram, depth int) error {
-	sizes := make([]int64, len(p.buffers))
-	at := make([]int64, len(p.buffers))
-	for i := range p.buffers {
-		b := &p.buffers[i]
-		if !b.known {
-			r.m.unknown("the size of " + b.name)
+func (r *ortRun) run(p *Program, depth int) error {
+	sizes := make([]int64, len(p.Buffers))
+	at := make([]int64, len(p.Buffers))
+	for i := range p.Buffers {
+		b := &p.Buffers[i]
+		if !b.Known {
+			r.m.unknown("the size of " + b.Name)
 			continue
 		}
-		n, err := b.bytes.eval(r.env)
+		n, err := b.Bytes.Eval(r.env)
 		if err != nil {
-			return fmt.Errorf("size of %s: %w", b.name, err)
+			return fmt.Errorf("size of %s: %w", b.Name, err)
 		}
 		sizes[i] = int64(n * r.opt.Scale)
 	}
-	for i := range p.steps {
-		s := &p.steps[i]
-		for _, b := range s.bodies { // one trip: its buffers are free again before the next one
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		for _, b := range s.Bodies { // one trip: its buffers are free again before the next one
 			if err := r.run(b, depth+1); err != nil {
 				return err
 			}
 		}
-		for _, b := range s.allocs {
+		for _, b := range s.Allocs {
 			at[b] = r.arena.alloc(sizes[b])
 			r.live += sizes[b]
 		}
-		if err := r.workspace(s.kernel); err != nil {
+		if err := r.workspace(s.Kernel); err != nil {
 			return err
 		}
 		if r.live > r.peak {
@@ -73,14 +73,14 @@ func (r *ortRun) run(p *ortProgram, depth int) error {
 		if depth == 0 {
 			r.m.Timeline = append(r.m.Timeline, r.live)
 		}
-		for _, b := range s.frees {
+		for _, b := range s.Frees {
 			r.arena.release(at[b])
 			r.live -= sizes[b]
 		}
 	}
 	if depth > 0 { // what a body gives its node
-		for i := range p.buffers {
-			if p.buffers[i].last == len(p.steps) {
+		for i := range p.Buffers {
+			if p.Buffers[i].Last == len(p.Steps) {
 				r.arena.release(at[i])
 				r.live -= sizes[i]
 			}

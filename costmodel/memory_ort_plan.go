@@ -7,7 +7,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 )
 
-// ortProgram is the allocation plan of one graph: what ONNX Runtime decides before the first run, from what its own
+// The allocation plan of one graph is what ONNX Runtime decides before the first run, from what its own
 // shape inference knows of the tensors. (Its planner is AllocationPlanner in core/framework, for sequential execution;
 // the rules here were checked against the profiler's records of every allocation.)
 //
@@ -18,19 +18,11 @@ import (
 //     the same shape, not the same number of bytes. An extent that inference does not know prevents it.
 //   - What a node needs no more is freed after it, and buffers that are taken over stay until their last user. An output
 //     that nobody reads has no last user: it stays to the end.
-type ortProgram struct {
-	buffers []ortBuffer
-	steps   []ortStep
-}
 
-// ortBuffer is memory that is allocated once, for one or several tensors in turn.
+// ortBuffer is what the planner keeps of a buffer.
 type ortBuffer struct {
-	name  string // of the first tensor
-	bytes figure
-	known bool // the size
 	shape ortShape
 	uses  int // by arguments and by the caller that are still to come
-	last  int // step after which it is released; len(steps) for what the caller gets
 }
 
 // ortShape is a shape as the planner sees it: two are the same where rank, extents and element size are.
@@ -41,14 +33,6 @@ type ortShape struct {
 
 func (a ortShape) same(b ortShape) bool {
 	return a.width > 0 && a.width == b.width && slices.EqualFunc(a.shape, b.shape, dim.Dim.Equal)
-}
-
-// ortStep is what one kernel allocates and what is released after it.
-type ortStep struct {
-	kernel *Kernel
-	allocs []int
-	frees  []int
-	bodies []*ortProgram
 }
 
 // ortInPlace is the input whose buffer the first output may take (MayInplace in the kernel definitions of the CPU
@@ -65,12 +49,12 @@ var ortAlias = map[string]bool{
 	domainMS + ".ExpandDims": true,
 }
 
-// newORTProgram plans a graph whose nodes run in order, one kernel each. The bodies that they run have programs of their
+// newProgram plans a graph whose nodes run in order, one kernel each. The bodies that they run have programs of their
 // own.
-func newORTProgram(g *graph, order []*gnode, kernels []Kernel) *ortProgram {
-	b := &ortPlanner{graph: g, prog: &ortProgram{steps: make([]ortStep, len(order))}, bufOf: map[*tensor]int{}, places: map[*tensor]int{}}
+func newProgram(g *graph, order []*gnode, kernels []Kernel) *Program {
+	b := &ortPlanner{graph: g, prog: &Program{Steps: make([]Step, len(order))}, bufOf: map[*tensor]int{}, places: map[*tensor]int{}}
 	for i := range order {
-		b.prog.steps[i].kernel = &kernels[i]
+		b.prog.Steps[i].Kernel = &kernels[i]
 	}
 	b.plan(order)
 	return b.prog
@@ -78,7 +62,8 @@ func newORTProgram(g *graph, order []*gnode, kernels []Kernel) *ortProgram {
 
 // ortPlanner follows the runtime's planner over one graph.
 type ortPlanner struct {
-	prog   *ortProgram
+	prog   *Program
+	kept   []ortBuffer // of the program's buffers
 	graph  *graph
 	bufOf  map[*tensor]int // tensors that a node has made; -1 for memory of the session or the caller
 	places map[*tensor]int // arguments and outputs that a tensor still has
@@ -86,7 +71,7 @@ type ortPlanner struct {
 }
 
 func (b *ortPlanner) plan(order []*gnode) {
-	steps := b.prog.steps
+	steps := b.prog.Steps
 	for _, n := range order {
 		for _, ts := range [2][]*tensor{n.in, n.captured} {
 			for _, t := range ts {
@@ -104,9 +89,9 @@ func (b *ortPlanner) plan(order []*gnode) {
 	for i, n := range order {
 		b.node(i, n)
 	}
-	for k := range b.prog.buffers {
-		if last := b.prog.buffers[k].last; last < len(steps) {
-			steps[last].frees = append(steps[last].frees, k)
+	for k := range b.prog.Buffers {
+		if last := b.prog.Buffers[k].Last; last < len(steps) {
+			steps[last].Frees = append(steps[last].Frees, k)
 		}
 	}
 }
@@ -119,14 +104,15 @@ func (b *ortPlanner) node(step int, n *gnode) {
 		if at := b.reuse(n, i, t); at != unshared {
 			b.bufOf[t] = at
 			if at >= 0 {
-				b.prog.buffers[at].uses += b.places[t]
+				b.kept[at].uses += b.places[t]
 			}
 			continue
 		}
 		bytes, known := t.val.Bytes()
-		b.bufOf[t] = len(b.prog.buffers)
-		b.prog.buffers = append(b.prog.buffers, ortBuffer{name: t.val.Name, bytes: makeFigure(bytes), known: known, shape: b.shapeOf(t), uses: b.places[t], last: len(b.prog.steps)})
-		b.prog.steps[step].allocs = append(b.prog.steps[step].allocs, b.bufOf[t])
+		b.bufOf[t] = len(b.prog.Buffers)
+		b.prog.Buffers = append(b.prog.Buffers, Buffer{Name: t.val.Name, Bytes: NewFormula(bytes), Known: known, Last: len(b.prog.Steps)})
+		b.kept = append(b.kept, ortBuffer{shape: b.shapeOf(t), uses: b.places[t]})
+		b.prog.Steps[step].Allocs = append(b.prog.Steps[step].Allocs, b.bufOf[t])
 	}
 	for _, ts := range [2][]*tensor{n.in, n.captured} {
 		for _, t := range ts {
@@ -134,7 +120,7 @@ func (b *ortPlanner) node(step int, n *gnode) {
 				continue
 			}
 			if at, made := b.bufOf[t]; made && at >= 0 {
-				if b.prog.buffers[at].uses--; b.prog.buffers[at].uses == 0 {
+				if b.kept[at].uses--; b.kept[at].uses == 0 {
 					b.dead(at, step)
 				}
 			}
@@ -143,7 +129,7 @@ func (b *ortPlanner) node(step int, n *gnode) {
 }
 
 func (b *ortPlanner) dead(at, step int) {
-	b.prog.buffers[at].last = step
+	b.prog.Buffers[at].Last = step
 	b.free = append(b.free, at)
 }
 
@@ -169,7 +155,7 @@ func (b *ortPlanner) reuse(n *gnode, i int, t *tensor) int {
 		}
 		if arg >= 0 && (n.sum || ortInPlace[n.key] >= 0) && n.arg(arg) != nil {
 			at, made := b.bufOf[n.in[arg]]
-			if made && at >= 0 && b.prog.buffers[at].uses == 1 && b.shapeOf(n.in[arg]).same(want) {
+			if made && at >= 0 && b.kept[at].uses == 1 && b.shapeOf(n.in[arg]).same(want) {
 				return at
 			}
 		}
@@ -178,9 +164,9 @@ func (b *ortPlanner) reuse(n *gnode, i int, t *tensor) int {
 		return unshared
 	}
 	for f := len(b.free) - 1; f >= 0; f-- {
-		if at := b.free[f]; b.prog.buffers[at].shape.same(want) {
+		if at := b.free[f]; b.kept[at].shape.same(want) {
 			b.free = slices.Delete(b.free, f, f+1)
-			b.prog.buffers[at].last = len(b.prog.steps)
+			b.prog.Buffers[at].Last = len(b.prog.Steps)
 			return at
 		}
 	}

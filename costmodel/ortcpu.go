@@ -22,9 +22,9 @@ func newORTModel(s setup) (timeModel, error) {
 		return nil, &OptionError{Msg: fmt.Sprintf("the fit %s is for runtime %s, not %s", s.fit.Key(), ORTCPU, s.plan.Runtime)}
 	}
 	m := &ortModel{plan: s.plan, fit: s.fit, cache: CacheOfFit(s.fit), kinds: map[Kind]string{}}
-	for k := range kindNames {
-		if name := KindGroup(Kind(k)); len(s.fit.Groups[name].Terms) > 0 {
-			m.kinds[Kind(k)] = name
+	for _, k := range Kinds() {
+		if name := KindGroup(k); len(s.fit.Groups[name].Terms) > 0 {
+			m.kinds[k] = name
 		}
 	}
 	return m, nil

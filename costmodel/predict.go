@@ -10,7 +10,6 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
-	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -40,17 +39,6 @@ type Options struct {
 	// NoKernels leaves the list of kernels out.
 	NoKernels bool
 }
-
-// OptionError is an option that does not fit the device or the model.
-type OptionError struct {
-	Msg string
-	Err error // what it was found by, if anything
-}
-
-func (e *OptionError) Error() string { return e.Msg }
-
-// Unwrap returns what the error was found by: a *dim.UnboundError where dimensions lack a value.
-func (e *OptionError) Unwrap() error { return e.Err }
 
 // Predict says what one inference costs. It compiles the Report for the runtime and evaluates it once; use Compile and
 // Predictor.At for sweeps. The error is an *OptionError where device, model and options do not fit together,
@@ -220,18 +208,6 @@ func (p *Predictor) diagnose() {
 	}
 }
 
-// quantised reports whether the model itself has products of integers.
-func quantised(forms []loadForm) bool {
-	for i := range forms {
-		for _, v := range forms[i].kernel.Inputs {
-			if len(forms[i].products) > 0 && (v.DType == onnx.Int8 || v.DType == onnx.Uint8) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // leading finds the symbols that a batch size binds.
 func (p *Predictor) leading(r *analyzer.Report) {
 	for _, v := range r.Inputs {
@@ -300,46 +276,6 @@ func (p *Predictor) dataDims(env dim.Env) []analyzer.Diagnostic {
 		}
 	}
 	return ds
-}
-
-// nativePrecision is the format of most of the weights that products use; fp32 where there are none.
-func nativePrecision(r *analyzer.Report) specs.DType {
-	switch floatType(r) {
-	case onnx.Float16:
-		return specs.FP16
-	case onnx.BFloat16:
-		return specs.BF16
-	}
-	return specs.FP32
-}
-
-// floatType is the floating-point type that most weights are stored in.
-func floatType(r *analyzer.Report) onnx.DType {
-	counts := map[onnx.DType]float64{}
-	for _, w := range r.Weights {
-		if n, err := w.Params.Eval(r.Dims); err == nil && w.Value != nil {
-			counts[w.Value.DType] += float64(n)
-		}
-	}
-	best := onnx.Float32
-	for _, t := range []onnx.DType{onnx.Float16, onnx.BFloat16} {
-		if counts[t] > counts[best] {
-			best = t
-		}
-	}
-	return best
-}
-
-// weightBytes is the storage of all weights at a precision.
-func weightBytes(r *analyzer.Report, p specs.DType) float64 {
-	s := elementSize{p.Bits()}
-	var sum float64
-	for _, w := range r.Weights {
-		if n, err := w.Bytes.Eval(r.Dims); err == nil {
-			sum += float64(n) * s.scale(w.Value.DType)
-		}
-	}
-	return sum
 }
 
 func namesOf(k *Kernel) kernelNames {

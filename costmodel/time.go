@@ -85,38 +85,16 @@ type timeModel interface {
 	interval(loads []load, times []kernelTime) (low, high float64)
 }
 
-// figure is a number that is a formula in the free dimensions.
-type figure struct {
-	value float64
-	dim   dim.Dim
-	fixed bool
-}
-
-func makeFigure(d dim.Dim) figure {
-	if v, ok := d.Value(); ok {
-		return figure{value: float64(v), fixed: true}
-	}
-	return figure{dim: d}
-}
-
-func (f *figure) eval(env dim.Env) (float64, error) {
-	if f.fixed {
-		return f.value, nil
-	}
-	v, err := f.dim.Eval(env)
-	return float64(v), err
-}
-
 // sized is bytes of tensors in the model's element size, and what the precision makes of them.
 type sized struct {
-	bytes figure
+	bytes Formula
 	scale float64
 }
 
 // loadForm is a load whose numbers are formulas still.
 type loadForm struct {
 	kernel                      *Kernel
-	times, flops, macs, special figure
+	times, flops, macs, special Formula
 	read, written, weights      []sized
 	products                    []productForm
 	precision                   specs.DType
@@ -125,18 +103,18 @@ type loadForm struct {
 
 type productForm struct {
 	kind                   op.ContractionKind
-	batch, groups, m, n, k figure
+	batch, groups, m, n, k Formula
 	window, strides        []int64
 	weight                 bool
 }
 
 // newLoadForm prepares a kernel for evaluation at a precision.
 func newLoadForm(k *Kernel, p specs.DType) loadForm {
-	f := loadForm{kernel: k, times: makeFigure(k.Times), flops: makeFigure(k.Work.FLOPs()), macs: makeFigure(k.Work.MACs),
-		special: makeFigure(k.Work.Special), precision: p}
+	f := loadForm{kernel: k, times: NewFormula(k.Times), flops: NewFormula(k.Work.FLOPs()), macs: NewFormula(k.Work.MACs),
+		special: NewFormula(k.Work.Special), precision: p}
 	for _, c := range k.Contraction {
-		f.products = append(f.products, productForm{kind: c.Kind, batch: makeFigure(c.Batch), groups: makeFigure(c.Groups),
-			m: makeFigure(c.M), n: makeFigure(c.N), k: makeFigure(c.K), window: c.Window, strides: c.Strides, weight: c.Weight >= 0})
+		f.products = append(f.products, productForm{kind: c.Kind, batch: NewFormula(c.Batch), groups: NewFormula(c.Groups),
+			m: NewFormula(c.M), n: NewFormula(c.N), k: NewFormula(c.K), window: c.Window, strides: c.Strides, weight: c.Weight >= 0})
 	}
 	if len(k.Contraction) > 0 && len(k.Inputs) > 0 && (k.Inputs[0].DType == onnx.Int8 || k.Inputs[0].DType == onnx.Uint8) {
 		f.precision = specs.INT8
@@ -147,9 +125,9 @@ func newLoadForm(k *Kernel, p specs.DType) loadForm {
 		if vs := append(append([]*op.Value(nil), k.Inputs...), k.Outputs...); len(vs) > 0 {
 			scale = sizes.scale(vs[len(vs)-1].DType)
 		}
-		f.read = []sized{{makeFigure(k.Read()), scale}}
-		f.written = []sized{{makeFigure(k.Written()), scale}}
-		f.weights = []sized{{makeFigure(k.WeightBytes()), scale}}
+		f.read = []sized{{NewFormula(k.Read()), scale}}
+		f.written = []sized{{NewFormula(k.Written()), scale}}
+		f.weights = []sized{{NewFormula(k.WeightBytes()), scale}}
 	} else if !k.still() {
 		var in []*op.Value
 		for _, v := range k.Inputs {
@@ -227,7 +205,7 @@ func (s elementSize) sum(vs []*op.Value) []sized {
 		sums[f] = sums[f].Add(b)
 	}
 	for _, f := range order {
-		out = append(out, sized{makeFigure(sums[f]), f})
+		out = append(out, sized{NewFormula(sums[f]), f})
 	}
 	return out
 }
@@ -235,8 +213,8 @@ func (s elementSize) sum(vs []*op.Value) []sized {
 // eval fills l with the numbers under env.
 func (f *loadForm) eval(env dim.Env, l *load) error {
 	var firstErr error
-	num := func(x *figure) float64 {
-		v, err := x.eval(env)
+	num := func(x *Formula) float64 {
+		v, err := x.Eval(env)
 		if err != nil && firstErr == nil {
 			firstErr = err
 		}

@@ -1,0 +1,59 @@
+package costmodel
+
+import (
+	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/specs"
+)
+
+// nativePrecision is the format of most of the weights that products use; fp32 where there are none.
+func nativePrecision(r *analyzer.Report) specs.DType {
+	switch floatType(r) {
+	case onnx.Float16:
+		return specs.FP16
+	case onnx.BFloat16:
+		return specs.BF16
+	}
+	return specs.FP32
+}
+
+// floatType is the floating-point type that most weights are stored in.
+func floatType(r *analyzer.Report) onnx.DType {
+	counts := map[onnx.DType]float64{}
+	for _, w := range r.Weights {
+		if n, err := w.Params.Eval(r.Dims); err == nil && w.Value != nil {
+			counts[w.Value.DType] += float64(n)
+		}
+	}
+	best := onnx.Float32
+	for _, t := range []onnx.DType{onnx.Float16, onnx.BFloat16} {
+		if counts[t] > counts[best] {
+			best = t
+		}
+	}
+	return best
+}
+
+// weightBytes is the storage of all weights at a precision.
+func weightBytes(r *analyzer.Report, p specs.DType) float64 {
+	s := elementSize{p.Bits()}
+	var sum float64
+	for _, w := range r.Weights {
+		if n, err := w.Bytes.Eval(r.Dims); err == nil {
+			sum += float64(n) * s.scale(w.Value.DType)
+		}
+	}
+	return sum
+}
+
+// quantised reports whether the model itself has products of integers.
+func quantised(forms []loadForm) bool {
+	for i := range forms {
+		for _, v := range forms[i].kernel.Inputs {
+			if len(forms[i].products) > 0 && (v.DType == onnx.Int8 || v.DType == onnx.Uint8) {
+				return true
+			}
+		}
+	}
+	return false
+}
