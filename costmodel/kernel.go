@@ -186,3 +186,16 @@ func constantTraffic(n *analyzer.Node) dim.Dim {
 	}
 	return whole
 }
+
+// Permutation is the order that a Transpose of that rank gives the axes: as the runtime rewrote it where it moved or merged
+// transposes; the axes are reversed where none is stated.
+func (k *Kernel) Permutation(rank int) []int64 {
+	if perm := k.attrs.intsAttr("perm"); len(perm) == rank {
+		return perm
+	}
+	perm := make([]int64, rank)
+	for i := range perm {
+		perm[i] = int64(rank - 1 - i)
+	}
+	return perm
+}

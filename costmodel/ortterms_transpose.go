@@ -86,23 +86,10 @@ func movedAxis(perm []int64) (from, to int, ok bool) {
 	return 0, 0, false
 }
 
-// permutation is the order that a Transpose of that rank gives the axes: as the runtime rewrote it where it moved or merged
-// transpositions; the axes are reversed where none is stated.
-func (k *Kernel) permutation(rank int) []int64 {
-	if perm := k.attrs.intsAttr("perm"); len(perm) == rank {
-		return perm
-	}
-	perm := make([]int64, rank)
-	for i := range perm {
-		perm[i] = int64(rank - 1 - i)
-	}
-	return perm
-}
-
 // moved is the movement of a Transpose.
 func (k *ortKernel) moved() movement {
 	x := first(k.in, 0)
-	return movementOf(x, k.permutation(len(x)))
+	return movementOf(x, k.Permutation(len(x)))
 }
 
 // transpose costs by element and by run of elements that stay together.

@@ -147,7 +147,7 @@ func (p *Predictor) At(batch int64, dims dim.Env) (*Prediction, error) {
 	}
 	p.spend(out, s, p.timeline(out, s))
 	p.compare(out, s)
-	out.Diagnostics = append(out.Diagnostics, unmeasured(s)...)
+	out.Diagnostics = append(out.Diagnostics, unmeasured(s.loads, s.times)...)
 	if out.Diagnostics == nil {
 		out.Diagnostics = []analyzer.Diagnostic{}
 	}

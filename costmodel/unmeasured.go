@@ -13,13 +13,13 @@ const CodeUnmeasured = "unmeasured"
 
 // unmeasured says which operators' times rest on others', and how much of the time that is. The interval is wider by what
 // they could take.
-func unmeasured(s *scratch) []analyzer.Diagnostic {
+func unmeasured(loads []load, times []kernelTime) []analyzer.Diagnostic {
 	var all float64
 	by := map[string]float64{}
-	for i := range s.times {
-		t := s.times[i].Seconds * s.loads[i].Times
-		if all += t; s.times[i].rests > measured {
-			by[s.times[i].Group] += t
+	for i := range times {
+		t := times[i].Seconds * loads[i].Times
+		if all += t; times[i].rests > measured {
+			by[times[i].Group] += t
 		}
 	}
 	if len(by) == 0 || all == 0 {
