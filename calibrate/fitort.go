@@ -13,6 +13,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -84,11 +85,11 @@ type ortDesign struct {
 	keys   []termKey
 	a      *mat.Dense
 	b      []float64
-	kinds  map[string]costmodel.Kind // of the kernels in each group
-	prior  []float64                 // of each coefficient; nil or 0 for none
-	weight []float64                 // of each prior
-	like   *specs.Fit                // of another number of threads; nil for none
-	ops    []float64                 // operations of each point, 2 per multiply-accumulate
+	kinds  map[string]plan.Kind // of the kernels in each group
+	prior  []float64            // of each coefficient; nil or 0 for none
+	weight []float64            // of each prior
+	like   *specs.Fit           // of another number of threads; nil for none
+	ops    []float64            // operations of each point, 2 per multiply-accumulate
 }
 
 // lowerPoints rebuilds the model behind every point and lowers it as the runtime does.
@@ -137,7 +138,7 @@ func analyzeMicro(ctx context.Context, m *onnx.Model) (*analyzer.Report, error) 
 func (d *ortDesign) fill(cache costmodel.ORTCache) error {
 	rows := make([]map[termKey]float64, len(d.plans))
 	seen := map[termKey]bool{}
-	d.kinds = map[string]costmodel.Kind{}
+	d.kinds = map[string]plan.Kind{}
 	for i, plan := range d.plans {
 		terms, err := costmodel.ORTTerms(plan, plan.Report.Dims, cache, d.points[i].Threads)
 		if err != nil {
@@ -199,11 +200,11 @@ const likeWeight = 0.2
 // setPrior takes the median coefficients of a kind of kernel, as x has them, for the prior of all its operators: of some
 // there are five points only, and what these do not tell is more likely usual than nothing or anything.
 func (d *ortDesign) setPrior(x []float64) {
-	of := func(j int) (costmodel.Kind, bool) {
+	of := func(j int) (plan.Kind, bool) {
 		kind, ok := d.kinds[d.keys[j].group]
-		return kind, ok && kind != costmodel.KindContraction
+		return kind, ok && kind != plan.KindContraction
 	}
-	values := map[costmodel.Kind]map[string][]float64{}
+	values := map[plan.Kind]map[string][]float64{}
 	var calls []float64 // what calling a kernel costs hardly depends on what it computes
 	for j, k := range d.keys {
 		if kind, ok := of(j); ok && x[j] > 0 {

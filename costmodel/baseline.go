@@ -45,7 +45,7 @@ func roofline(d *specs.Device, loads []load, share float64) float64 {
 	var t float64
 	for i := range loads {
 		l := &loads[i]
-		if l.Kernel.still() {
+		if l.Kernel.MovesNoData() {
 			continue
 		}
 		r, ok := d.PeakRate(l.Precision)

@@ -14,6 +14,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -53,7 +54,7 @@ type CheckProblem struct {
 type LimitVerdict struct {
 	Model     string          `json:"model"`
 	Device    string          `json:"device,omitempty"`
-	Runtime   Runtime         `json:"runtime,omitempty"`
+	Runtime   plan.Runtime    `json:"runtime,omitempty"`
 	Precision specs.DType     `json:"precision,omitempty"`
 	Threads   int             `json:"threads,omitempty"`
 	Batch     int64           `json:"batch,omitempty"` // 0 where the figure does not depend on it
@@ -105,7 +106,7 @@ func checkNames(b *specs.Budget, at func(path, format string, args ...any)) {
 		if s.Runtime == "" {
 			return
 		}
-		if _, err := ParseRuntime(s.Runtime); err != nil {
+		if _, err := plan.ParseRuntime(s.Runtime); err != nil {
 			at(path+".runtime", "%s", strings.TrimPrefix(err.Error(), fmt.Sprintf("runtime %q: ", s.Runtime))+fmt.Sprintf(", have %q", s.Runtime))
 		}
 	}
@@ -364,7 +365,7 @@ func (c *checker) compile(ctx context.Context, k *specs.BudgetCase) (err error) 
 		return nil
 	}
 	c.compiled = ""
-	c.predictor, err = Compile(ctx, c.report, k.Device, Options{Runtime: Runtime(k.Runtime), Precision: k.Precision, Threads: k.Threads})
+	c.predictor, err = Compile(ctx, c.report, k.Device, Options{Runtime: plan.Runtime(k.Runtime), Precision: k.Precision, Threads: k.Threads})
 	if err == nil {
 		c.compiled = key
 	}
@@ -373,7 +374,7 @@ func (c *checker) compile(ctx context.Context, k *specs.BudgetCase) (err error) 
 
 // bindBatch is the binding of a batch without a device, and the number of samples in it.
 func bindBatch(r *analyzer.Report, batch int64) (dim.Env, int64, error) {
-	p := &Predictor{Plan: &Plan{Report: r}}
+	p := &Predictor{Plan: &plan.Plan{Report: r}}
 	p.leading(r)
 	env, n, err := p.bind(batch, nil)
 	if err == nil {

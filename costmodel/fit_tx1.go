@@ -9,6 +9,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -204,7 +205,7 @@ func paperKernels(ctx context.Context, d *specs.Device, n *specs.PaperNetwork) (
 	}
 	base := *d
 	base.Fits = nil // the fit does not depend on an earlier one
-	p, err := Compile(ctx, r, &base, Options{Runtime: Torch7, Precision: specs.FP32})
+	p, err := Compile(ctx, r, &base, Options{Runtime: plan.Torch7, Precision: specs.FP32})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -249,7 +250,7 @@ func (f *PaperFit) fits(pts []paperPoint, forms []paperForm, coef [][]float64, l
 	for _, t := range torch7Terms {
 		names, units = append(names, t.name), append(units, t.unit)
 	}
-	time = specs.Fit{Measure: specs.MeasureTime, Form: FormTorch7, Runtime: string(Torch7), Precision: specs.FP32,
+	time = specs.Fit{Measure: specs.MeasureTime, Form: FormTorch7, Runtime: string(plan.Torch7), Precision: specs.FP32,
 		Groups: map[string]specs.Group{
 			torch7Group: {Terms: terms(0, names, units), Samples: len(pts), Domain: map[string]specs.Range{
 				domainBatch: rangeOf(pts, func(p *paperPoint) float64 { return float64(p.Batch) }),
@@ -266,7 +267,7 @@ func (f *PaperFit) fits(pts []paperPoint, forms []paperForm, coef [][]float64, l
 			"BN-NIN takes about a fifth less than fitted at every batch: its products are 1x1 convolutions and few kernels for their size",
 		},
 	}
-	power = specs.Fit{Measure: specs.MeasurePower, Form: FormPower, Runtime: string(Torch7), Precision: specs.FP32,
+	power = specs.Fit{Measure: specs.MeasurePower, Form: FormPower, Runtime: string(plan.Torch7), Precision: specs.FP32,
 		Groups: map[string]specs.Group{
 			"net": {Terms: terms(3, []string{"active_w", "j_per_op", "j_per_byte"}, []string{"W", "J/op", "J/B"}), Samples: len(pts)},
 		},

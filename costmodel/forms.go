@@ -1,10 +1,13 @@
 package costmodel
 
-import "github.com/onnxcost/onnxcost/specs"
+import (
+	"github.com/onnxcost/onnxcost/costmodel/plan"
+	"github.com/onnxcost/onnxcost/specs"
+)
 
 // setup is what a fitted form gets to prepare itself for one plan on one device.
 type setup struct {
-	plan      *Plan
+	plan      *plan.Plan
 	device    *specs.Device
 	fit       *specs.Fit
 	precision specs.DType
@@ -19,7 +22,7 @@ var timeForms = map[string]func(setup) (timeModel, error){
 }
 
 // findTimeFit gives the fit that serves the runtime, threads and precision among the forms that the model knows.
-func findTimeFit(d *specs.Device, rt Runtime, p specs.DType, threads int) *specs.Fit {
+func findTimeFit(d *specs.Device, rt plan.Runtime, p specs.DType, threads int) *specs.Fit {
 	for i := range d.Fits {
 		form := d.Fits[i].Form
 		if _, known := timeForms[form]; !known || d.Fits[i].Measure != specs.MeasureTime {

@@ -6,6 +6,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // convFolds are the rules that fold what follows a convolution with constant weights into the weights. (ONNX Runtime:
@@ -95,7 +96,7 @@ func foldConvBatchNorm(g *graph, n *gnode) bool {
 
 // plainBatchNorm reports whether bn is in inference form with constant statistics.
 func plainBatchNorm(bn *gnode) bool {
-	if len(bn.in) != 5 || bn.intAttr("training_mode", 0) != 0 || bn.intAttr("spatial", 1) == 0 {
+	if len(bn.in) != 5 || bn.IntAttr("training_mode", 0) != 0 || bn.IntAttr("spatial", 1) == 0 {
 		return false
 	}
 	for _, t := range bn.out[1:] {
@@ -118,7 +119,7 @@ func (g *graph) foldIntoConv(conv, next *gnode) {
 		w := conv.in[1].val
 		channels := w.Shape[0]
 		if conv.is("ConvTranspose") {
-			channels = w.Shape[1].MulInt(conv.intAttr("group", 1))
+			channels = w.Shape[1].MulInt(conv.IntAttr("group", 1))
 		}
 		bias := g.newConst(w, op.Shape{channels})
 		bias.val.Name = w.Name + "_bias"
@@ -163,10 +164,10 @@ func elements(t *tensor) dim.Dim {
 // padFusion moves zero padding into the only convolution or pooling that reads it. (ONNX Runtime: PadFusion, which does
 // the same to a MaxPool.)
 func padFusion(g *graph, n *gnode) bool {
-	if n.strAttr("mode", "constant") != "constant" {
+	if n.StrAttr("mode", "constant") != "constant" {
 		return false
 	}
-	pads := n.intsAttr("pads")
+	pads := n.IntsAttr("pads")
 	if pads == nil {
 		var ok bool
 		if pads, ok = ints(n.arg(1)); !ok {
@@ -179,7 +180,7 @@ func padFusion(g *graph, n *gnode) bool {
 	if len(n.in) > 2 && n.in[2] == nil { // the runtime asks an absent value whether it is constant
 		return false
 	}
-	value := float64(n.floatAttr("value", 0))
+	value := float64(n.FloatAttr("value", 0))
 	if t := n.arg(2); t != nil {
 		var ok bool
 		if value, ok = scalar(t); !ok {
@@ -196,15 +197,15 @@ func padFusion(g *graph, n *gnode) bool {
 		}
 	}
 	m := n.next()
-	if m == nil || m.in[0] != n.out[0] || !m.is("Conv", "AveragePool", "MaxPool") || m.strAttr("auto_pad", "NOTSET") != "NOTSET" {
+	if m == nil || m.in[0] != n.out[0] || !m.is("Conv", "AveragePool", "MaxPool") || m.StrAttr("auto_pad", "NOTSET") != "NOTSET" {
 		return false
 	}
-	own := m.intsAttr("pads")
+	own := m.IntsAttr("pads")
 	if m.is("AveragePool") {
-		if m.intAttr("count_include_pad", 0) == 0 && slices.ContainsFunc(own, func(p int64) bool { return p != 0 }) {
+		if m.IntAttr("count_include_pad", 0) == 0 && slices.ContainsFunc(own, func(p int64) bool { return p != 0 }) {
 			return false // the average would count the padding that it leaves out now
 		}
-		m.setInt("count_include_pad", 1)
+		m.SetInt("count_include_pad", 1)
 	}
 	sum := make([]int64, 2*(rank-2))
 	copy(sum, own)
@@ -212,7 +213,7 @@ func padFusion(g *graph, n *gnode) bool {
 		sum[i] += pads[2+i]
 		sum[rank-2+i] += pads[rank+2+i]
 	}
-	m.setInts("pads", sum)
+	m.SetInts("pads", sum)
 	g.fold(m, n)
 	return g.bypass(n, n.in[0])
 }
@@ -244,8 +245,8 @@ func fuseConvAdds(g *graph) bool {
 		if act != nil && act.is(convActivations...) && clipsByConstants(act) {
 			last = act
 		}
-		fused := g.add("FusedConv", domainMS, conv.name, conv.in...)
-		fused.proto, fused.attrs, fused.rule, fused.origin, fused.sum = conv.proto, slices.Clone(conv.attrs), conv.rule, conv.origin, true
+		fused := g.add("FusedConv", plan.DomainMS, conv.name, conv.in...)
+		fused.Proto, fused.Attrs, fused.rule, fused.origin, fused.sum = conv.Proto, slices.Clone(conv.Attrs), conv.rule, conv.origin, true
 		g.setInput(fused, 3, other)
 		if last != add {
 			fused.act = act.op

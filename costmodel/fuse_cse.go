@@ -27,7 +27,7 @@ func mergeDuplicates(g *graph) bool {
 	}
 	for _, n := range g.topological() {
 		n.alike = nil
-		if n.dead || !shares(n) || len(n.captured) > 0 || n.many() || n.rule != nil && (n.rule.Volatile || n.rule.Class == op.ControlFlow) ||
+		if n.dead || !shares(n) || len(n.captured) > 0 || n.Many() || n.rule != nil && (n.rule.Volatile || n.rule.Class == op.ControlFlow) ||
 			n.is("DequantizeLinear") || len(n.in) == 0 {
 			continue
 		}
@@ -79,7 +79,7 @@ func (g *graph) hash(h *maphash.Hash, n *gnode) uint64 {
 		maphash.WriteComparable(h, g.identity(t))
 	}
 	sum := h.Sum64()
-	for a := range n.inForce { // in any order
+	for a := range n.InForce { // in any order
 		sum += hashAttr(a)
 	}
 	return sum
@@ -242,13 +242,13 @@ func (g *graph) same(n, m *gnode) bool {
 		}
 	}
 	count := 0
-	for a := range n.inForce {
+	for a := range n.InForce {
 		count++
-		if b := m.attr(a.Name); b == nil || !sameAttr(a, b) {
+		if b := m.Attr(a.Name); b == nil || !sameAttr(a, b) {
 			return false
 		}
 	}
-	for range m.inForce {
+	for range m.InForce {
 		count--
 	}
 	return count == 0

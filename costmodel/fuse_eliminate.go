@@ -68,7 +68,7 @@ func eliminateSlice(g *graph, n *gnode) bool {
 	if n.out[0].output {
 		return false
 	}
-	starts, ends := n.intsAttr("starts"), n.intsAttr("ends")
+	starts, ends := n.IntsAttr("starts"), n.IntsAttr("ends")
 	if starts == nil {
 		var ok1, ok2 bool
 		starts, ok1 = ints(n.arg(1))
@@ -122,7 +122,7 @@ func eliminateExpand(g *graph, n *gnode) bool {
 
 // eliminateCast removes a Cast to the type that its input has.
 func eliminateCast(g *graph, n *gnode) bool {
-	if int64(n.in[0].val.DType) != n.intAttr("to", 0) {
+	if int64(n.in[0].val.DType) != n.IntAttr("to", 0) {
 		return false
 	}
 	return g.eliminate(n, n.in[0])
@@ -208,8 +208,8 @@ func fuseReluClip(g *graph, n *gnode) bool {
 			zero.val.Data = &op.Data{Nums: []op.Num{op.Float(0)}}
 			g.setInput(clip, 1, zero)
 		}
-	} else if a := clip.attr("min"); a == nil || a.F < 0 {
-		clip.setAttr(onnx.Attribute{Name: "min", Type: onnx.AttrFloat})
+	} else if a := clip.Attr("min"); a == nil || a.F < 0 {
+		clip.SetAttr(onnx.Attribute{Name: "min", Type: onnx.AttrFloat})
 	}
 	clip.src = append(n.src, clip.src...)
 	n.src = nil

@@ -13,13 +13,13 @@ var expansions = map[string]rewriteRule{
 		g.setOp(n, "Cast", "")
 		g.setInput(n, 1, nil)
 		n.in = n.in[:1]
-		n.setInt("to", int64(to))
+		n.SetInt("to", int64(to))
 		n.rule = op.Lookup("", "Cast", g.opset)
 		return true
 	},
 	"HardSwish": func(g *graph, n *gnode) bool {
 		gate := g.step(n, "HardSigmoid", n.in[0])
-		gate.setAttr(onnx.Attribute{Name: "alpha", Type: onnx.AttrFloat, F: 1.0 / 6})
+		gate.SetAttr(onnx.Attribute{Name: "alpha", Type: onnx.AttrFloat, F: 1.0 / 6})
 		g.last(n, "Mul", n.in[0], gate.out[0])
 		return true
 	},
@@ -31,9 +31,9 @@ var expansions = map[string]rewriteRule{
 	"Swish": func(g *graph, n *gnode) bool {
 		x := n.in[0]
 		alpha := g.newConst(&op.Value{Name: n.name + "_alpha", DType: onnx.Float32}, op.Shape{})
-		alpha.val.Data = &op.Data{Nums: []op.Num{op.Float(float64(n.floatAttr("alpha", 1)))}}
+		alpha.val.Data = &op.Data{Nums: []op.Num{op.Float(float64(n.FloatAttr("alpha", 1)))}}
 		cast := g.add("Cast", "", n.name, alpha)
-		cast.setInt("to", int64(x.val.DType))
+		cast.SetInt("to", int64(x.val.DType))
 		g.addOutput(cast, g.newTensor(n.name+"_alpha_cast", x.val, op.Shape{}))
 		scaled := g.step(n, "Mul", x, cast.out[0])
 		g.last(n, "Mul", x, g.step(n, "Sigmoid", scaled.out[0]).out[0])
@@ -74,7 +74,7 @@ func (g *graph) last(n *gnode, opType string, in ...*tensor) {
 
 // workOf counts an added element-wise node by the operator's rule.
 func (g *graph) workOf(n *gnode) op.Work {
-	c := &op.Call{Node: &onnx.Node{OpType: n.op, Attributes: n.attrs}, Opset: g.opset}
+	c := &op.Call{Node: &onnx.Node{OpType: n.op, Attributes: n.Attrs}, Opset: g.opset}
 	for _, t := range n.in {
 		c.In = append(c.In, t.val)
 	}

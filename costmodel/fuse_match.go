@@ -9,6 +9,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // A pattern is an expression over operators, as a table row writes it:
@@ -141,7 +142,7 @@ func (p *patternParser) term() *pattern {
 
 // fullName expands the short domain names of the tables: ms.Gelu is com.microsoft.Gelu.
 func fullName(o string) string {
-	for _, d := range [][2]string{{"ms.", domainMS}, {"nchwc.", domainNCHWc}} {
+	for _, d := range [][2]string{{"ms.", plan.DomainMS}, {"nchwc.", plan.DomainNCHWc}} {
 		if rest, ok := strings.CutPrefix(o, d[0]); ok {
 			return d[1] + "." + rest
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // gemmRules are the rules on Gemm and MatMul that need no other rule first. (ONNX Runtime: GemmSumFusion,
@@ -28,7 +29,7 @@ func fuseGemmSum(g *graph, n *gnode) bool {
 		return false
 	}
 	g.setInput(n, 2, other)
-	n.setAttr(onnx.Attribute{Name: "beta", Type: onnx.AttrFloat, F: 1})
+	n.SetAttr(onnx.Attribute{Name: "beta", Type: onnx.AttrFloat, F: 1})
 	g.absorb(n, sum)
 	g.handOver(sum, 0, n, 0)
 	g.remove(sum)
@@ -45,7 +46,7 @@ func fuseGemmTranspose(g *graph, n *gnode) bool {
 			continue
 		}
 		g.setInput(n, i, t.in[0])
-		n.setInt(name, 1-n.intAttr(name, 0))
+		n.SetInt(name, 1-n.IntAttr(name, 0))
 		if !t.read() && !t.out[0].output {
 			g.fold(n, t)
 			g.remove(t)
@@ -57,11 +58,11 @@ func fuseGemmTranspose(g *graph, n *gnode) bool {
 		return changed
 	}
 	a, b := n.in[0], n.in[1]
-	ta, tb := n.intAttr("transA", 0), n.intAttr("transB", 0)
+	ta, tb := n.IntAttr("transA", 0), n.IntAttr("transB", 0)
 	g.setInput(n, 0, b)
 	g.setInput(n, 1, a)
-	n.setInt("transA", 1-tb)
-	n.setInt("transB", 1-ta)
+	n.SetInt("transA", 1-tb)
+	n.SetInt("transB", 1-ta)
 	g.fold(n, next)
 	g.handOver(next, 0, n, 0)
 	g.remove(next)
@@ -256,14 +257,14 @@ func (g *graph) shapeConst(v ...int64) *tensor {
 func fuseMatMulTranspose(g *graph) bool {
 	changed := false
 	for _, n := range g.topological() {
-		if n.dead || n.key != "MatMul" && n.key != domainMS+".FusedMatMul" || len(n.in) != 2 ||
+		if n.dead || n.key != "MatMul" && n.key != plan.DomainMS+".FusedMatMul" || len(n.in) != 2 ||
 			n.in[0].val.DType != onnx.Float32 && n.in[0].val.DType != onnx.Float16 && n.in[0].val.DType != onnx.Float64 {
 			continue
 		}
 		var how [2]operandOrder
 		for i := range how {
 			if t := n.producer(i); t != nil && t.is("Transpose") {
-				how[i] = orderOf(permOf(t, max(t.rank0(), len(t.intsAttr("perm")))))
+				how[i] = orderOf(permOf(t, max(t.rank0(), len(t.IntsAttr("perm")))))
 				if r := g.knownRank(n.in[i]); how[i]&batchBehind != 0 && (r < 0 || g.knownRank(n.in[1-i]) != r) {
 					how[i] = asStored // the batch axes of both operands have to be known to line up
 				}
@@ -272,19 +273,19 @@ func fuseMatMulTranspose(g *graph) bool {
 		if how[0] == asStored && how[1] == asStored {
 			continue
 		}
-		f := g.add("FusedMatMul", domainMS, n.name+"/MatmulTransposeFusion/", n.in...)
-		f.attrs = slices.Clone(n.attrs)
+		f := g.add("FusedMatMul", plan.DomainMS, n.name+"/MatmulTransposeFusion/", n.in...)
+		f.Attrs = slices.Clone(n.Attrs)
 		g.merge(f, n)
 		for i, side := range []string{"A", "B"} {
 			t := f.producer(i)
-			if how[i] == asStored || n.intAttr("trans"+side, 0) != 0 || n.intAttr("transBatch"+side, 0) != 0 {
+			if how[i] == asStored || n.IntAttr("trans"+side, 0) != 0 || n.IntAttr("transBatch"+side, 0) != 0 {
 				continue
 			}
 			if how[i]&lastSwapped != 0 {
-				f.setInt("trans"+side, 1)
+				f.SetInt("trans"+side, 1)
 			}
 			if how[i]&batchBehind != 0 {
-				f.setInt("transBatch"+side, 1)
+				f.SetInt("transBatch"+side, 1)
 			}
 			g.setInput(f, i, t.in[0])
 			if !t.read() && !t.out[0].output {
@@ -342,15 +343,15 @@ func orderOf(p []int64) operandOrder {
 func fuseMatMulScale(g *graph) bool {
 	changed := false
 	for _, n := range g.topological() {
-		if n.dead || n.key != "MatMul" && n.key != domainMS+".FusedMatMul" || n.in[0].val.DType != onnx.Float32 {
+		if n.dead || n.key != "MatMul" && n.key != plan.DomainMS+".FusedMatMul" || n.in[0].val.DType != onnx.Float32 {
 			continue
 		}
 		scales := g.scalesAround(n)
 		if len(scales) == 0 {
 			continue
 		}
-		f := g.add("FusedMatMul", domainMS, n.name+"/MatMulScaleFusion/", n.in...)
-		f.attrs = slices.Clone(n.attrs)
+		f := g.add("FusedMatMul", plan.DomainMS, n.name+"/MatMulScaleFusion/", n.in...)
+		f.Attrs = slices.Clone(n.Attrs)
 		f.origin = n.origin
 		for _, s := range scales {
 			if x := s.scaled(); x == n.out[0] { // the scale of the result

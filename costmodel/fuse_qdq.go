@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // A quantised model is float operators between DequantizeLinear (DQ) and QuantizeLinear (Q). A runtime with integer
@@ -13,11 +14,11 @@ import (
 // own, and the units become QLinear operators.
 
 func (n *gnode) quantizes() bool {
-	return n != nil && n.op == "QuantizeLinear" && (n.domain == "" || n.domain == domainMS)
+	return n != nil && n.op == "QuantizeLinear" && (n.domain == "" || n.domain == plan.DomainMS)
 }
 
 func (n *gnode) dequantizes() bool {
-	return n != nil && n.op == "DequantizeLinear" && (n.domain == "" || n.domain == domainMS)
+	return n != nil && n.op == "DequantizeLinear" && (n.domain == "" || n.domain == plan.DomainMS)
 }
 
 // scale and zero are the parameters of a Q or DQ.
@@ -145,7 +146,7 @@ func uniqueDQ(g *graph) bool {
 				continue
 			}
 			d := g.add("DequantizeLinear", n.domain, n.name+"/duplicated", n.in...)
-			d.proto, d.attrs, d.origin, d.rule = n.proto, slices.Clone(n.attrs), n.origin, n.rule
+			d.Proto, d.Attrs, d.origin, d.rule = n.Proto, slices.Clone(n.Attrs), n.origin, n.rule
 			g.addOutput(d, g.newTensor(out.val.Name+"/duplicated", out.val, out.val.Shape))
 			g.setInput(u.node, u.arg, d.out[0])
 			changed = true
@@ -204,7 +205,7 @@ func dropClipBeforeQ(g *graph, n *gnode) bool {
 func clipBounds(n *gnode) (lo, hi float64, ok bool) {
 	const unbounded = 3.4e38
 	if n.opset() < 11 {
-		return float64(n.floatAttr("min", -unbounded)), float64(n.floatAttr("max", unbounded)), true
+		return float64(n.FloatAttr("min", -unbounded)), float64(n.FloatAttr("max", unbounded)), true
 	}
 	lo, hi = -unbounded, unbounded
 	for i, v := range []*float64{&lo, &hi} {
@@ -301,21 +302,21 @@ func (g *graph) fuseUnit(u unit) bool {
 	case slices.Contains(moveOnly, n.op) && u.in[0] != nil && u.out != nil && g.sameParams(u.in[0], u.out) && u.in[0].scalarParams():
 		return g.dropUnit(u)
 	case slices.Contains(unaryUnits, n.op) && u.in[0] != nil && u.out != nil:
-		return g.integer(u, "QLinear"+n.op, domainMS, 1)
+		return g.integer(u, "QLinear"+n.op, plan.DomainMS, 1)
 	case slices.Contains(binaryUnits, n.op) && u.all() && u.out != nil && (u.typed(onnx.Uint8, 2) || g.signed && u.typed(onnx.Int8, 2)):
-		return g.integer(u, "QLinear"+n.op, domainMS, 2)
+		return g.integer(u, "QLinear"+n.op, plan.DomainMS, 2)
 	case n.op == "Concat" && u.all() && u.out != nil:
-		return g.integer(u, "QLinearConcat", domainMS, len(u.in))
+		return g.integer(u, "QLinearConcat", plan.DomainMS, len(u.in))
 	case n.op == "Conv" && u.in[0] != nil && u.out != nil && u.weights() && u.bias(g):
 		return g.integer(u, "QLinearConv", "", len(u.in))
 	case n.op == "Gemm" && u.in[0] != nil && u.weights() && (u.bias(g) || u.in[2] != nil && u.in[2].in[0].val.DType == onnx.Int32):
-		return g.integer(u, "QGemm", domainMS, len(u.in))
+		return g.integer(u, "QGemm", plan.DomainMS, len(u.in))
 	case n.op == "MatMul" && u.all() && u.out != nil:
 		return g.integer(u, "QLinearMatMul", "", 2)
 	case n.op == "MatMul" && u.all():
-		return g.integer(u, "MatMulIntegerToFloat", domainMS, 2)
+		return g.integer(u, "MatMulIntegerToFloat", plan.DomainMS, 2)
 	case n.op == "MatMul" && u.in[0] == nil && u.in[1] != nil && u.in[1].in[0].isConst():
-		return g.integer(u, "MatMulNBits", domainMS, 2)
+		return g.integer(u, "MatMulNBits", plan.DomainMS, 2)
 	}
 	return false
 }
@@ -381,7 +382,7 @@ func (g *graph) integer(u unit, opType, domain string, count int) bool {
 		in = append(in, u.out.scale(), u.out.zero())
 	}
 	m := g.add(opType, domain, n.name, in...)
-	m.proto, m.attrs, m.origin, m.act, m.sum = n.proto, slices.Clone(n.attrs), n.origin, n.act, n.sum
+	m.Proto, m.Attrs, m.origin, m.act, m.sum = n.Proto, slices.Clone(n.Attrs), n.origin, n.act, n.sum
 	if m.rule == nil {
 		m.rule = n.rule
 	}
@@ -429,9 +430,9 @@ func channelsLast(g *graph) bool {
 		last[0], last[rank-1] = 0, 1
 		t := &transposer{graph: g}
 		g.extents(n.out[0])
-		g.setOp(n, "QLinearConv", domainMS)
-		n.setInt("channels_last", 1)
-		n.layout = LayoutNHWC
+		g.setOp(n, "QLinearConv", plan.DomainMS)
+		n.SetInt("channels_last", 1)
+		n.layout = plan.LayoutNHWC
 		t.transposeInput(n, 0, last, last.inverse())
 		t.transposeOutput(n, 0, last.inverse(), last)
 		changed = true

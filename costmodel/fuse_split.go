@@ -30,7 +30,7 @@ func (g *graph) pieceOf(n *gnode, x *tensor) (p piece, ok bool) {
 		if !ok || len(index) != 1 {
 			return p, false
 		}
-		axis, p.lo, p.squeeze = n.intAttr("axis", 0), index[0], len(n.in[1].val.Shape) == 0
+		axis, p.lo, p.squeeze = n.IntAttr("axis", 0), index[0], len(n.in[1].val.Shape) == 0
 		p.hi = p.lo + 1
 	case n.is("Slice") && n.opset() >= 10:
 		lo, ok1 := ints(n.arg(1))
@@ -118,7 +118,7 @@ func (g *graph) splitAt(x *tensor) bool {
 		return false
 	}
 	split := g.add("Split", "", "SplitFusion", x, g.shapeConst(sizes...))
-	split.setInt("axis", int64(axis))
+	split.SetInt("axis", int64(axis))
 	for i, p := range pieces {
 		if split.origin == nil {
 			split.origin = p.node.origin
@@ -156,7 +156,7 @@ func sliceRanges(g *graph) bool {
 			g.addOutput(u, g.newTensor(r.name+"_bound", r.in[i].val, op.Consts(1)))
 			bound[i] = u.out[0]
 		}
-		s := g.add("Slice", "", "Slice", n.in[0], bound[0], bound[1], g.shapeConst(n.intAttr("axis", 0)), bound[2])
+		s := g.add("Slice", "", "Slice", n.in[0], bound[0], bound[1], g.shapeConst(n.IntAttr("axis", 0)), bound[2])
 		s.origin = n.origin
 		g.handOver(n, 0, s, 0)
 		g.absorb(s, n)

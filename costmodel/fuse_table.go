@@ -110,7 +110,7 @@ func keepInner(g *graph, n *gnode, m *match) {
 	for i := len(n.in); i < len(inner.in); i++ {
 		g.setInput(n, i, inner.in[i])
 	}
-	n.proto, n.attrs, n.rule, n.origin = inner.proto, slices.Clone(inner.attrs), inner.rule, inner.origin
+	n.Proto, n.Attrs, n.rule, n.origin = inner.Proto, slices.Clone(inner.Attrs), inner.rule, inner.origin
 	n.act = m.nodes[0].op
 }
 

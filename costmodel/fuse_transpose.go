@@ -101,7 +101,7 @@ func transposePerm(n *gnode) perm {
 	if n == nil || !n.is("Transpose") {
 		return nil
 	}
-	p := perm(n.intsAttr("perm"))
+	p := perm(n.IntsAttr("perm"))
 	if p == nil {
 		return nil // the runtime takes only written permutations into account
 	}
@@ -252,7 +252,7 @@ func (t *transposer) weight(x *tensor) int {
 // transpose makes a Transpose of x.
 func (t *transposer) transpose(x *tensor, p perm) *tensor {
 	n := t.add("Transpose", "", "Transpose", x)
-	n.setInts("perm", p)
+	n.SetInts("perm", p)
 	out := t.newTensor(x.val.Name+"_transposed", x.val, permuteShape(x.val.Shape, p))
 	t.addOutput(n, out)
 	t.follow(out, x, p)
@@ -334,7 +334,7 @@ func (t *transposer) dropUnread(n *gnode) {
 // holds the old values.
 func (t *transposer) transposeOutput(n *gnode, i int, p, inv perm) *tensor {
 	m := t.add("Transpose", "", "Transpose", nil)
-	m.setInts("perm", p)
+	m.SetInts("perm", p)
 	old := n.out[i]
 	seen := t.extents(old)
 	t.moveOutput(n, i, m, 0)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // quantizedPair are the two operands of an integer sum or product, each with scale and zero point behind it.
@@ -30,12 +31,12 @@ func channelsFirst(rank int) perm {
 
 // pushPool switches an integer pooling between channels first and last.
 func pushPool(p *push) bool {
-	last := p.node.intAttr("channels_last", 0)
+	last := p.node.IntAttr("channels_last", 0)
 	first := channelsFirst(len(p.perm))
 	if last == 0 && !slices.Equal(p.perm, first) || last != 0 && !slices.Equal(p.inverse, first) {
 		return false
 	}
-	p.node.setInt("channels_last", 1-last)
+	p.node.SetInt("channels_last", 1-last)
 	p.through(p.perm)
 	return true
 }
@@ -46,8 +47,8 @@ func pushMaxPool(p *push) bool {
 	if t := n.out[0].val.DType; !p.onCPU || len(n.out) > 1 || t != onnx.Uint8 && t != onnx.Int8 || !slices.Equal(p.perm, channelsFirst(len(p.perm))) {
 		return false
 	}
-	p.setOp(n, "NhwcMaxPool", domainMS)
-	n.layout = LayoutNHWC
+	p.setOp(n, "NhwcMaxPool", plan.DomainMS)
+	n.layout = plan.LayoutNHWC
 	p.through(p.perm)
 	return true
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // handler says how a Transpose is pushed through an operator.
@@ -85,7 +86,7 @@ func makeHandlers() map[string]*handler {
 	row(handler{firstInput, pushReshape, false}, "Reshape")
 	ms := func(h handler, ops ...string) {
 		for _, o := range ops {
-			m[domainMS+"."+o] = &h
+			m[plan.DomainMS+"."+o] = &h
 		}
 	}
 	ms(handler{quantizedPair, pushBroadcast, true}, "QLinearAdd", "QLinearMul")
@@ -134,7 +135,7 @@ func pushBroadcast(p *push) bool {
 
 // axis returns an attribute made positive; false where it is out of range.
 func (p *push) axis(def int64) (int64, bool) {
-	a := p.node.intAttr("axis", def)
+	a := p.node.IntAttr("axis", def)
 	if a < 0 {
 		a += int64(len(p.perm))
 	}
@@ -147,11 +148,11 @@ func (p *push) withAxis(def int64) bool {
 		return false
 	}
 	p.through(p.perm)
-	p.node.setInt("axis", p.perm[a])
+	p.node.SetInt("axis", p.perm[a])
 	return true
 }
 
-func pushConcat(p *push) bool { return p.node.attr("axis") != nil && p.withAxis(0) }
+func pushConcat(p *push) bool { return p.node.Attr("axis") != nil && p.withAxis(0) }
 
 func pushSplit(p *push) bool { return p.withAxis(0) }
 
@@ -177,14 +178,14 @@ func pushShape(p *push) bool {
 	p.transposeInput(p.node, 0, p.inverse, p.perm)
 	index := p.perm
 	if p.opset >= 15 {
-		lo, hi := p.node.intAttr("start", 0), p.node.intAttr("end", int64(len(p.perm)))
+		lo, hi := p.node.IntAttr("start", 0), p.node.IntAttr("end", int64(len(p.perm)))
 		lo, hi = clampAxis(lo, len(p.perm)), clampAxis(hi, len(p.perm))
 		index = p.perm[lo:max(lo, hi)]
-		p.node.setInt("start", 0)
-		p.node.setInt("end", int64(len(p.perm)))
+		p.node.SetInt("start", 0)
+		p.node.SetInt("end", int64(len(p.perm)))
 	}
 	g := p.add("Gather", "", "Gather", nil, p.shapeConst(index...))
-	g.setInt("axis", 0)
+	g.SetInt("axis", 0)
 	p.moveOutput(p.node, 0, g, 0)
 	p.node.out[0].val.Shape = op.Consts(int64(len(p.perm)))
 	p.setInput(g, 0, p.node.out[0])
@@ -205,7 +206,7 @@ func pushPad(p *push) bool {
 		index[i] += int64(rank)
 	}
 	if p.opset < 11 {
-		pads := p.node.intsAttr("pads")
+		pads := p.node.IntsAttr("pads")
 		if len(pads) != 2*rank {
 			return false
 		}
@@ -213,7 +214,7 @@ func pushPad(p *push) bool {
 		for i, x := range index {
 			next[i] = pads[x]
 		}
-		p.node.setInts("pads", next)
+		p.node.SetInts("pads", next)
 	} else {
 		p.permuteInput(1, index)
 	}
@@ -229,7 +230,7 @@ func (p *push) permuteInput(i int, index perm) {
 		return
 	}
 	g := p.add("Gather", "", "Gather", x, p.shapeConst(index...))
-	g.setInt("axis", 0)
+	g.SetInt("axis", 0)
 	p.addOutput(g, p.newTensor(x.val.Name+"_permuted", x.val, x.val.Shape))
 	p.setInput(p.node, i, g.out[0])
 }
@@ -248,13 +249,13 @@ func (p *push) setAxes(axes []int64, asInput bool) {
 	if asInput {
 		p.setInput(p.node, 1, p.shapeConst(axes...))
 	} else {
-		p.node.setInts("axes", axes)
+		p.node.SetInts("axes", axes)
 	}
 }
 
 func pushReduce(p *push) bool {
 	n := p.node
-	keep := n.intAttr("keepdims", 1) != 0
+	keep := n.IntAttr("keepdims", 1) != 0
 	asInput := n.op == "ReduceSum" && p.opset >= 13 || n.op != "ReduceSum" && p.opset >= 18
 	axes, ok := axesOf(n, len(p.perm))
 	if !ok {
@@ -262,7 +263,7 @@ func pushReduce(p *push) bool {
 	}
 	if len(axes) == 0 {
 		p.transposeInput(n, 0, p.inverse, p.perm)
-		if keep || n.intAttr("noop_with_empty_axes", 0) != 0 {
+		if keep || n.IntAttr("noop_with_empty_axes", 0) != 0 {
 			p.transposeOutputs(n, p.perm)
 		}
 		return true
@@ -284,9 +285,9 @@ func pushArg(p *push) bool {
 		return false
 	}
 	next := p.perm[a]
-	p.node.setInt("axis", next)
+	p.node.SetInt("axis", next)
 	p.transposeInput(p.node, 0, p.inverse, p.perm)
-	if p.node.intAttr("keepdims", 1) != 0 {
+	if p.node.IntAttr("keepdims", 1) != 0 {
 		p.transposeOutputs(p.node, p.perm)
 	} else {
 		p.transposeOutputs(p.node, p.perm.squeeze([]int64{next}))
@@ -320,7 +321,7 @@ func pushGather(p *push) bool {
 		return false
 	}
 	next := p.perm[a]
-	p.node.setInt("axis", next)
+	p.node.SetInt("axis", next)
 	p.transposeInput(p.node, 0, p.inverse, p.perm)
 	p.transposeOutputs(p.node, p.perm.squeeze([]int64{next}))
 	return true
@@ -332,8 +333,8 @@ func pushSlice(p *push) bool {
 	var axes []int64
 	switch {
 	case p.opset < 10:
-		if axes = slices.Clone(n.intsAttr("axes")); axes == nil {
-			axes = upTo(len(n.intsAttr("starts")))
+		if axes = slices.Clone(n.IntsAttr("axes")); axes == nil {
+			axes = upTo(len(n.IntsAttr("starts")))
 		}
 	case n.arg(3) == nil:
 		count, ok := p.knownDim(n.in[1], 0)
@@ -358,7 +359,7 @@ func pushSlice(p *push) bool {
 		axes[i] = p.perm[a]
 	}
 	if p.opset < 10 {
-		n.setInts("axes", axes)
+		n.SetInts("axes", axes)
 	} else {
 		p.setInput(n, 3, p.shapeConst(axes...))
 	}
@@ -387,7 +388,7 @@ func pushQuantize(p *push) bool {
 		if !ok {
 			return false
 		}
-		p.node.setInt("axis", p.perm[a])
+		p.node.SetInt("axis", p.perm[a])
 	}
 	p.through(p.perm)
 	return true
@@ -416,7 +417,7 @@ func (p *push) join(q perm) {
 		} else {
 			p.setInput(n, 0, x)
 		}
-		m.setInts("perm", p.perm.after(q))
+		m.SetInts("perm", p.perm.after(q))
 		p.dropUnread(p.above)
 		return
 	}

@@ -8,30 +8,31 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
 // Lower turns the executed nodes of a Report into the kernels of a runtime. The kernels of CPU runtimes depend on the
 // processor that the runtime's build meets; nil stands for specs.AssumedProcessor. The error is for a runtime that does
 // not exist.
-func Lower(r *analyzer.Report, rt Runtime, cpu *specs.Processor) (*Plan, error) {
+func Lower(r *analyzer.Report, rt plan.Runtime, cpu *specs.Processor) (*plan.Plan, error) {
 	if cpu == nil {
 		cpu = specs.AssumedProcessor()
 	}
-	p := lowering{&Plan{Runtime: rt, Report: r, Processor: cpu}}
+	p := lowering{&plan.Plan{Runtime: rt, Report: r, Processor: cpu}}
 	switch rt {
-	case Eager:
+	case plan.Eager:
 		p.lowerFramework(r.Nodes, r.Outputs, dim.Const(1), 0)
-	case Torch7:
+	case plan.Torch7:
 		p.lowerEager(r.Nodes, dim.Const(1), 0)
-	case ORTCPU:
+	case plan.ORTCPU:
 		p.lowerORT(ortLevels())
-	case ORTCUDA:
+	case plan.ORTCUDA:
 		p.lowerGPU(ortCUDALevels())
-	case TensorRT:
+	case plan.TensorRT:
 		p.lowerGPU(tensorRTLevels())
 	default:
-		_, err := ParseRuntime(string(rt))
+		_, err := plan.ParseRuntime(string(rt))
 		if err == nil {
 			err = fmt.Errorf("runtime %q has no kernels", rt)
 		}
@@ -41,13 +42,13 @@ func Lower(r *analyzer.Report, rt Runtime, cpu *specs.Processor) (*Plan, error) 
 }
 
 // lowering is a Plan in the making.
-type lowering struct{ *Plan }
+type lowering struct{ *plan.Plan }
 
 // lowerEager makes a kernel of every node that computes or moves data.
 func (p lowering) lowerEager(nodes []*analyzer.Node, times dim.Dim, depth int) {
 	for _, n := range nodes {
 		k := newKernel(n, times, depth)
-		if k.Kind == KindView || k.Kind == KindHost || steersOnly(n) {
+		if k.Kind == plan.KindView || k.Kind == plan.KindHost || steersOnly(n) {
 			p.Free = append(p.Free, n)
 		} else {
 			p.Kernels = append(p.Kernels, k)
@@ -61,9 +62,9 @@ func (p lowering) lowerEager(nodes []*analyzer.Node, times dim.Dim, depth int) {
 }
 
 // newKernel is the kernel of a node on its own.
-func newKernel(n *analyzer.Node, times dim.Dim, depth int) *Kernel {
-	k := &Kernel{Name: n.Name, Domain: n.Proto.Domain, Op: n.Proto.OpType, Nodes: []*analyzer.Node{n}, Anchor: n,
-		Times: times, Depth: depth, Kind: kindOf(n), Work: n.Work, Contraction: n.Work.Contraction, Layout: LayoutNCHW,
+func newKernel(n *analyzer.Node, times dim.Dim, depth int) *plan.Kernel {
+	k := &plan.Kernel{Name: n.Name, Domain: n.Proto.Domain, Op: n.Proto.OpType, Nodes: []*analyzer.Node{n}, Anchor: n,
+		Times: times, Depth: depth, Kind: kindOf(n), Work: n.Work, Contraction: n.Work.Contraction, Layout: plan.LayoutNCHW,
 		Partial: n.Partial}
 	if k.Domain == "ai.onnx" {
 		k.Domain = ""
@@ -81,10 +82,10 @@ func newKernel(n *analyzer.Node, times dim.Dim, depth int) *Kernel {
 		}
 		k.Inputs = append(k.Inputs, v)
 		if steers && !readsAsData(n, v) {
-			k.steers = append(k.steers, v)
+			k.ShapeInputs = append(k.ShapeInputs, v)
 		}
 	}
-	k.Weights, k.Inputs, k.steers = distinct(k.Weights), distinct(k.Inputs), distinct(k.steers)
+	k.Weights, k.Inputs, k.ShapeInputs = distinct(k.Weights), distinct(k.Inputs), distinct(k.ShapeInputs)
 	for _, v := range n.Outputs {
 		if v != nil {
 			k.Outputs = append(k.Outputs, v)

@@ -8,6 +8,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // An eager framework fuses nothing, but its operators are larger than ONNX's: an exporter writes one Gelu as five nodes,
@@ -75,7 +76,7 @@ func (p lowering) lowerFramework(nodes []*analyzer.Node, outputs []*op.Value, ti
 		if len(n.src) > 1 {
 			n.kernel(k, times, depth)
 		}
-		if k.Kind == KindView || k.Kind == KindHost || len(n.src) == 1 && steersOnly(n.origin) || n.viewed() {
+		if k.Kind == plan.KindView || k.Kind == plan.KindHost || len(n.src) == 1 && steersOnly(n.origin) || n.viewed() {
 			p.Free = append(p.Free, n.origin)
 		} else {
 			p.Kernels = append(p.Kernels, k)

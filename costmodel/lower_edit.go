@@ -7,6 +7,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // tensorOf returns the tensor of a value of the report.
@@ -90,7 +91,7 @@ func (g *graph) newNode(opType, domain, name string) *gnode {
 		g.nodeSlab = make([]gnode, 0, 64)
 	}
 	g.nodeSlab = append(g.nodeSlab, gnode{index: len(g.nodes), op: opType, domain: domain, key: keyOf(opType, domain),
-		name: name, layout: LayoutNCHW})
+		name: name, layout: plan.LayoutNCHW})
 	n := &g.nodeSlab[len(g.nodeSlab)-1]
 	g.nodes = append(g.nodes, n)
 	g.live[n.key]++
@@ -101,7 +102,7 @@ func (g *graph) newNode(opType, domain, name string) *gnode {
 // add makes a node of the runtime's own, without outputs.
 func (g *graph) add(opType, domain, name string, in ...*tensor) *gnode {
 	n := g.newNode(opType, domain, name)
-	if domain != domainNCHWc { // the packer knows what its nodes stand for
+	if domain != plan.DomainNCHWc { // the packer knows what its nodes stand for
 		if n.rule = op.Lookup(domain, opType, g.opset); n.rule == nil { // the runtime has operators newer than the file's opset
 			n.rule = op.Lookup(domain, opType, math.MaxInt64)
 		}

@@ -107,7 +107,7 @@ func (g *graph) inferExtents(n *gnode, slot int) extents {
 	}
 	in := g.extentStack[at:]
 	defer func() { g.extentStack = g.extentStack[:at] }()
-	foreign := n.domain == domainBroken || n.rule == nil && n.proto != nil // anything may be missing there
+	foreign := n.domain == domainBroken || n.rule == nil && n.Proto != nil // anything may be missing there
 	if f := extentRules[n.op]; f != nil && !foreign {
 		return f(g, n, slot, in)
 	}

@@ -65,7 +65,7 @@ func broadcastExtents(g *graph, n *gnode, slot int, in []extents) extents {
 
 func reshapeExtents(g *graph, n *gnode, slot int, in []extents) extents {
 	shape, ok := ints(n.arg(1))
-	if a := n.attr("shape"); a != nil && len(n.in) < 2 {
+	if a := n.Attr("shape"); a != nil && len(n.in) < 2 {
 		shape, ok = a.Ints, true
 	}
 	if !ok {
@@ -103,7 +103,7 @@ func transposeExtents(_ *graph, n *gnode, slot int, in []extents) extents {
 
 // permOf is the permutation of a Transpose of the given rank.
 func permOf(n *gnode, rank int) []int64 {
-	if p := n.intsAttr("perm"); len(p) == rank && !slices.ContainsFunc(p, func(a int64) bool { return a < 0 || a >= int64(rank) }) {
+	if p := n.IntsAttr("perm"); len(p) == rank && !slices.ContainsFunc(p, func(a int64) bool { return a < 0 || a >= int64(rank) }) {
 		return p
 	}
 	p := make([]int64, rank)
@@ -140,10 +140,10 @@ func matmulExtents(_ *graph, n *gnode, slot int, in []extents) extents {
 func gemmExtents(_ *graph, n *gnode, slot int, in []extents) extents {
 	e := extents{ranked: true}
 	m, k := 0, 1
-	if n.intAttr("transA", 0) != 0 {
+	if n.IntAttr("transA", 0) != 0 {
 		m = 1
 	}
-	if n.intAttr("transB", 0) != 0 {
+	if n.IntAttr("transB", 0) != 0 {
 		k = 0
 	}
 	if in[0].ranked {
@@ -175,7 +175,7 @@ func windowExtents(g *graph, n *gnode, slot int, in []extents) extents {
 
 // quantizedConvExtents is windowExtents for either place of the channels.
 func quantizedConvExtents(g *graph, n *gnode, slot int, in []extents) extents {
-	if n.intAttr("channels_last", 0) == 0 {
+	if n.IntAttr("channels_last", 0) == 0 {
 		return windowExtents(g, n, slot, in)
 	}
 	if !in[0].ranked {
@@ -193,7 +193,7 @@ func quantizedConvExtents(g *graph, n *gnode, slot int, in []extents) extents {
 
 func concatExtents(g *graph, n *gnode, slot int, in []extents) extents {
 	rank := len(n.out[0].val.Shape)
-	axis := int(n.intAttr("axis", 1))
+	axis := int(n.IntAttr("axis", 1))
 	if axis < 0 {
 		axis += rank
 	}
@@ -226,7 +226,7 @@ func sliceExtents(g *graph, n *gnode, slot int, in []extents) extents {
 		}
 	}
 	axes, ok := ints(n.arg(3))
-	if a := n.intsAttr("axes"); a != nil {
+	if a := n.IntsAttr("axes"); a != nil {
 		axes, ok = a, true
 	}
 	e := extents{ranked: true, known: in[0].known}
@@ -267,7 +267,7 @@ func shapeExtents(_ *graph, _ *gnode, slot int, in []extents) extents {
 // axesOf returns the axes of a Squeeze, Unsqueeze or reduction, made positive; ok is false where they are computed.
 // No axes at all give nil.
 func axesOf(n *gnode, rank int) (axes []int64, ok bool) {
-	axes = n.intsAttr("axes")
+	axes = n.IntsAttr("axes")
 	if axes == nil && n.arg(1) != nil {
 		if axes, ok = ints(n.in[1]); !ok {
 			return nil, false
@@ -324,7 +324,7 @@ func flattenExtents(g *graph, n *gnode, slot int, in []extents) extents {
 		return extents{}
 	}
 	rank := len(n.in[0].val.Shape)
-	axis := int(n.intAttr("axis", 1))
+	axis := int(n.IntAttr("axis", 1))
 	if axis < 0 {
 		axis += rank
 	}
@@ -414,7 +414,7 @@ func splitExtents(g *graph, n *gnode, slot int, in []extents) extents {
 		return extents{}
 	}
 	rank := len(n.in[0].val.Shape)
-	axis := int(n.intAttr("axis", 0))
+	axis := int(n.IntAttr("axis", 0))
 	if axis < 0 {
 		axis += rank
 	}
@@ -444,11 +444,11 @@ func reduceExtents(_ *graph, n *gnode, slot int, in []extents) extents {
 	rank := len(n.in[0].val.Shape)
 	axes, ok := axesOf(n, rank)
 	if !ok {
-		return extents{ranked: n.intAttr("keepdims", 1) != 0}
+		return extents{ranked: n.IntAttr("keepdims", 1) != 0}
 	}
-	keep := n.intAttr("keepdims", 1) != 0
+	keep := n.IntAttr("keepdims", 1) != 0
 	if len(axes) == 0 {
-		if n.intAttr("noop_with_empty_axes", 0) != 0 {
+		if n.IntAttr("noop_with_empty_axes", 0) != 0 {
 			return in[0]
 		}
 		return extents{true, allKnown}

@@ -9,6 +9,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // domainBroken is where nodes stand meanwhile whose inputs do not fit their operator, or that have a standard
@@ -62,7 +63,7 @@ type gnode struct {
 	key    string // operator with its domain
 	name   string
 	rule   *op.Rule // of the operator that decides its kind; nil where it has none
-	attributes
+	plan.Attributes
 	in, out []*tensor // nil where absent
 	// captured are values that bodies of the node take from this graph.
 	captured []*tensor
@@ -122,8 +123,8 @@ func (n *gnode) is(ops ...string) bool { return n.domain == "" && slices.Contain
 var keys = func() map[[2]string]string {
 	m := map[[2]string]string{}
 	for domain, ops := range map[string][]string{
-		domainMS: {"FusedConv", "FusedGemm", "FusedMatMul", "Gelu", "QuickGelu", "BiasGelu", "FastGelu", "SkipLayerNormalization"},
-		domainNCHWc: {"Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Upsample", "ReorderInput",
+		plan.DomainMS: {"FusedConv", "FusedGemm", "FusedMatMul", "Gelu", "QuickGelu", "BiasGelu", "FastGelu", "SkipLayerNormalization"},
+		plan.DomainNCHWc: {"Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Upsample", "ReorderInput",
 			"ReorderOutput"},
 	} {
 		for _, o := range ops {
@@ -223,7 +224,7 @@ func newGraph(r *analyzer.Report, nodes []*analyzer.Node, outputs []*op.Value) *
 			domain = domainBroken
 		}
 		m := g.newNode(n.Proto.OpType, domain, n.Name)
-		m.rule, m.proto, m.origin, m.work = n.Rule, n.Proto, n, n.Work
+		m.rule, m.Proto, m.origin, m.work = n.Rule, n.Proto, n, n.Work
 		m.src = src[i : i+1 : i+1]
 		m.in, m.out = g.newList(len(n.Inputs)), g.newList(len(n.Outputs))
 		for i, v := range n.Inputs {

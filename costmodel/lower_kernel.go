@@ -7,19 +7,20 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // kernel fills k from a rewritten node.
-func (n *gnode) kernel(k *Kernel, times dim.Dim, depth int) {
+func (n *gnode) kernel(k *plan.Kernel, times dim.Dim, depth int) {
 	n.kernelIn(k, times, depth, new([]*op.Value))
 }
 
 // kernelIn is kernel with a slab for the lists of values.
-func (n *gnode) kernelIn(k *Kernel, times dim.Dim, depth int, slab *[]*op.Value) {
-	*k = Kernel{Name: n.name, Domain: n.domain, Op: n.op, Nodes: n.src, Anchor: n.origin, Times: times, Depth: depth,
+func (n *gnode) kernelIn(k *plan.Kernel, times dim.Dim, depth int, slab *[]*op.Value) {
+	*k = plan.Kernel{Name: n.name, Domain: n.domain, Op: n.op, Nodes: n.src, Anchor: n.origin, Times: times, Depth: depth,
 		Kind: n.kind(), Work: n.work, Contraction: n.work.Contraction, Activation: n.act, Sum: n.sum, Layout: n.layout}
 	if k.Domain == domainBroken {
-		if k.Domain = n.proto.Domain; k.Domain == "ai.onnx" {
+		if k.Domain = n.Proto.Domain; k.Domain == "ai.onnx" {
 			k.Domain = ""
 		}
 	}
@@ -53,7 +54,7 @@ func (n *gnode) kernelIn(k *Kernel, times dim.Dim, depth int, slab *[]*op.Value)
 		}
 		k.Inputs = append(k.Inputs, t.val)
 		if steers && !n.asData(t) {
-			k.steers = append(k.steers, t.val)
+			k.ShapeInputs = append(k.ShapeInputs, t.val)
 		}
 	}
 	for _, t := range n.captured {
@@ -61,16 +62,16 @@ func (n *gnode) kernelIn(k *Kernel, times dim.Dim, depth int, slab *[]*op.Value)
 			k.Inputs = append(k.Inputs, t.val)
 		}
 	}
-	k.Weights, k.Inputs, k.steers = distinct(k.Weights), distinct(k.Inputs), distinct(k.steers)
+	k.Weights, k.Inputs, k.ShapeInputs = distinct(k.Weights), distinct(k.Inputs), distinct(k.ShapeInputs)
 	for _, t := range n.out {
 		if t != nil {
 			k.Outputs = append(k.Outputs, t.val)
 		}
 	}
-	k.attrs = n.attributes
-	for i := range k.args {
+	k.Attrs = n.Attributes
+	for i := range k.Args {
 		if t := n.arg(i); t != nil {
-			k.args[i] = t.val
+			k.Args[i] = t.val
 		}
 	}
 }
@@ -86,18 +87,18 @@ func (n *gnode) asData(t *tensor) bool {
 }
 
 // kind is the kind of kernel that a rewritten node makes.
-func (n *gnode) kind() Kind {
+func (n *gnode) kind() plan.Kind {
 	switch {
 	case n.op == "ReorderInput" || n.op == "ReorderOutput":
-		return KindReorder
+		return plan.KindReorder
 	case n.origin == nil && n.rule == nil:
-		return KindOther
+		return plan.KindOther
 	case n.rule == nil:
 		return kindOf(n.origin)
 	case n.rule.Memory == op.View:
-		return KindView
+		return plan.KindView
 	case n.rule.Memory == op.Host:
-		return KindHost
+		return plan.KindHost
 	}
 	return kindOfClass(n.rule.Class)
 }

@@ -3,47 +3,48 @@ package costmodel
 import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // kindOf is the kind of the kernel that a node alone makes.
-func kindOf(n *analyzer.Node) Kind {
+func kindOf(n *analyzer.Node) plan.Kind {
 	r := n.Rule
 	if r == nil {
-		return KindOther
+		return plan.KindOther
 	}
 	switch r.Memory {
 	case op.View:
 		if n.Written.Is(0) {
-			return KindView
+			return plan.KindView
 		}
 	case op.Host:
-		return KindHost
+		return plan.KindHost
 	}
 	return kindOfClass(r.Class)
 }
 
-func kindOfClass(c op.Class) Kind {
+func kindOfClass(c op.Class) plan.Kind {
 	switch c {
 	case op.Contract:
-		return KindContraction
+		return plan.KindContraction
 	case op.Elementwise:
-		return KindElementwise
+		return plan.KindElementwise
 	case op.Normalization:
-		return KindNormalization
+		return plan.KindNormalization
 	case op.Reduction:
-		return KindReduction
+		return plan.KindReduction
 	case op.Pooling:
-		return KindPooling
+		return plan.KindPooling
 	case op.Movement:
-		return KindMovement
+		return plan.KindMovement
 	case op.ShapeOp:
-		return KindHost
+		return plan.KindHost
 	case op.ControlFlow:
-		return KindControl
+		return plan.KindControl
 	case op.Container:
-		return KindContainer
+		return plan.KindContainer
 	case op.Quantization:
-		return KindQuantization
+		return plan.KindQuantization
 	}
-	return KindOther
+	return plan.KindOther
 }

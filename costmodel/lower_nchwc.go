@@ -5,6 +5,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // nchwcAlign is what channel counts must be a multiple of, because ReorderInput moves four at a time.
@@ -80,17 +81,17 @@ func (p *packer) transform(n *gnode) {
 			p.extents(t) // while its maker is as inference saw it
 		}
 	}
-	windows := n.is("Conv", "MaxPool", "AveragePool") || n.key == domainMS+".FusedConv"
+	windows := n.is("Conv", "MaxPool", "AveragePool") || n.key == plan.DomainMS+".FusedConv"
 	switch {
 	case windows && (len(n.in) == 0 || n.in[0] == nil || len(n.in[0].val.Shape) < 2):
 		return // an input of unknown rank has no channels to pack
-	case n.is("Conv") || n.key == domainMS+".FusedConv":
+	case n.is("Conv") || n.key == plan.DomainMS+".FusedConv":
 		p.conv(n)
 		return
 	case n.is("MaxPool", "AveragePool"):
 		p.pool(n)
 		return
-	case n.domain != "" && n.domain != domainMS || len(n.in) == 0 || !p.allCut(n):
+	case n.domain != "" && n.domain != plan.DomainMS || len(n.in) == 0 || !p.allCut(n):
 		return
 	}
 	switch n.key {
@@ -108,7 +109,7 @@ func (p *packer) transform(n *gnode) {
 		}
 	case "Relu", "Sigmoid", "Tanh":
 		p.activation(n, true)
-	case "Gelu", domainMS + ".Gelu", domainMS + ".QuickGelu":
+	case "Gelu", plan.DomainMS + ".Gelu", plan.DomainMS + ".QuickGelu":
 		p.activation(n, false)
 	case "BatchNormalization":
 		p.batchNorm(n)
@@ -148,7 +149,7 @@ func (p *packer) take(t *tensor, n *gnode, channels int64, tr track) {
 		uses++
 	}
 	b := p.blocked(t, channels)
-	n.layout = LayoutNCHWc
+	n.layout = plan.LayoutNCHWc
 	n.out = n.out[:0]
 	p.addOutput(n, b)
 	t.from = nil
@@ -168,8 +169,8 @@ func (p *packer) note(t *tensor, b packedTensor) {
 // replace makes the packed node that stands for n.
 func (p *packer) replace(n *gnode, opType string, in ...*tensor) *gnode {
 	name := n.out[0].val.Name + "_nchwc"
-	m := p.add(opType, domainNCHWc, name, in...)
-	m.proto, m.attrs, m.rule, m.origin, m.act, m.sum = n.proto, slices.Clone(n.attrs), n.rule, n.origin, n.act, n.sum
+	m := p.add(opType, plan.DomainNCHWc, name, in...)
+	m.Proto, m.Attrs, m.rule, m.origin, m.act, m.sum = n.Proto, slices.Clone(n.Attrs), n.rule, n.origin, n.act, n.sum
 	p.absorb(m, n)
 	return m
 }
@@ -185,8 +186,8 @@ func (p *packer) input(m *gnode, x *tensor) *packedTensor {
 	if r == nil {
 		channels, _ := x.val.Shape[1].Value()
 		r = p.blocked(x, channels)
-		n := p.add("ReorderInput", domainNCHWc, "ReorderInput", x)
-		n.layout = LayoutNCHWc
+		n := p.add("ReorderInput", plan.DomainNCHWc, "ReorderInput", x)
+		n.layout = plan.LayoutNCHWc
 		p.addOutput(n, r)
 		p.reordered[x] = r
 		if t := p.fromNHWC; t != nil && t.out[0] == x {
@@ -207,7 +208,7 @@ func (p *packer) conv(n *gnode) {
 	}
 	out, _ := w.val.Shape[0].Value()
 	in, _ := w.val.Shape[1].Value()
-	group := n.intAttr("group", 1)
+	group := n.IntAttr("group", 1)
 	filterIn := in
 	reorder := true
 	switch {
@@ -276,13 +277,13 @@ func (p *packer) weight(w *tensor, out, in int64) *tensor {
 // windowTrack carries spatial extents through a window that keeps or halves them.
 func windowTrack(n *gnode, in track, out *track, kernel []int64) {
 	out.from[0] = in.from[0]
-	pads, strides, dilations := n.intsAttr("pads"), n.intsAttr("strides"), n.intsAttr("dilations")
+	pads, strides, dilations := n.IntsAttr("pads"), n.IntsAttr("strides"), n.IntsAttr("dilations")
 	if pads != nil && len(pads) != 4 || strides != nil && len(strides) != 2 || dilations != nil && len(dilations) != 2 ||
 		len(kernel) != 2 {
 		return
 	}
 	same := false
-	switch n.strAttr("auto_pad", "NOTSET") {
+	switch n.StrAttr("auto_pad", "NOTSET") {
 	case "NOTSET":
 	case "SAME_UPPER", "SAME_LOWER":
 		same, pads = true, nil
@@ -327,7 +328,7 @@ func (p *packer) pool(n *gnode) {
 	m := p.replace(n, n.op, n.in...)
 	tr := newTrack(y)
 	if b := p.input(m, x); b != nil {
-		windowTrack(n, b.track, &tr, n.intsAttr("kernel_shape"))
+		windowTrack(n, b.track, &tr, n.IntsAttr("kernel_shape"))
 	}
 	p.finishNode(n, m, channels, tr)
 }

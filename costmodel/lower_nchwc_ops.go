@@ -7,6 +7,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // operands returns the packed forms of all inputs; nil unless each has one.
@@ -43,7 +44,7 @@ func (p *packer) binary(n *gnode, sum bool) {
 	if sum && len(in) == 2 {
 		for i, b := range in {
 			c := b.node
-			if c.domain != domainNCHWc || c.op != "Conv" || len(c.in) >= 4 || b.uses != 1 || c.act != "" {
+			if c.domain != plan.DomainNCHWc || c.op != "Conv" || len(c.in) >= 4 || b.uses != 1 || c.act != "" {
 				continue
 			}
 			for len(c.in) < 3 {
@@ -92,11 +93,11 @@ func (p *packer) splitChannels(n *gnode, in []*packedTensor) {
 	y := n.out[0]
 	for i, b := range in {
 		r := p.add("Reshape", "", "Reshape", b.tensor, p.shapeConst(0, -1, 0, 0, p.block))
-		r.layout = LayoutNCHWc
+		r.layout = plan.LayoutNCHWc
 		p.addOutput(r, p.split(b.tensor))
 		p.setInput(n, i, r.out[0])
 	}
-	n.layout = LayoutNCHWc
+	n.layout = plan.LayoutNCHWc
 	n.out = nil
 	wide := p.blocked(y, in[0].channels)
 	p.addOutput(n, p.split(wide))
@@ -136,7 +137,7 @@ func (p *packer) channelScale(n *gnode) bool {
 
 func (p *packer) concat(n *gnode) {
 	in := p.operands(n)
-	if in == nil || n.attr("axis") == nil || n.intAttr("axis", 0) != 1 {
+	if in == nil || n.Attr("axis") == nil || n.IntAttr("axis", 0) != 1 {
 		return
 	}
 	total := int64(0)
@@ -163,7 +164,7 @@ func (p *packer) activation(n *gnode, fuses bool) {
 		return
 	}
 	y := n.out[0]
-	if c := b.node; fuses && c.domain == domainNCHWc && c.op == "Conv" && b.uses == 1 && c.act == "" {
+	if c := b.node; fuses && c.domain == plan.DomainNCHWc && c.op == "Conv" && b.uses == 1 && c.act == "" {
 		c.act = n.op
 		p.absorb(c, n)
 		p.fuse(n, y, b)
@@ -178,8 +179,8 @@ func (p *packer) activation(n *gnode, fuses bool) {
 func (p *packer) hardSwish(gate *gnode) bool {
 	x, y := gate.in[0], gate.out[0]
 	b := x.packed
-	if b == nil || b.node.domain != domainNCHWc || b.node.op != "Conv" || b.uses != 2 || b.node.act != "" || y.output || len(y.uses) != 1 ||
-		!near(gate.floatAttr("alpha", 0.2), 1.0/6) || !near(gate.floatAttr("beta", 0.5), 0.5) {
+	if b == nil || b.node.domain != plan.DomainNCHWc || b.node.op != "Conv" || b.uses != 2 || b.node.act != "" || y.output || len(y.uses) != 1 ||
+		!near(gate.FloatAttr("alpha", 0.2), 1.0/6) || !near(gate.FloatAttr("beta", 0.5), 0.5) {
 		return false
 	}
 	mul := y.uses[0].node
@@ -218,13 +219,13 @@ func (p *packer) batchNorm(n *gnode) {
 // toNHWC lets the ReorderOutput write channels last.
 func (p *packer) toNHWC(n *gnode) {
 	b := n.in[0].packed
-	if b == nil || !slices.Equal(n.intsAttr("perm"), []int64{0, 2, 3, 1}) {
+	if b == nil || !slices.Equal(n.IntsAttr("perm"), []int64{0, 2, 3, 1}) {
 		return
 	}
-	m := p.add("ReorderOutput", domainNCHWc, "ReorderOutput", b.tensor)
+	m := p.add("ReorderOutput", plan.DomainNCHWc, "ReorderOutput", b.tensor)
 	p.absorb(m, n)
 	m.origin = n.origin
-	m.layout = LayoutNHWC
+	m.layout = plan.LayoutNHWC
 	y := n.out[0]
 	p.handOver(n, 0, m, 0)
 	y.cut = true
@@ -233,7 +234,7 @@ func (p *packer) toNHWC(n *gnode) {
 
 // trackNHWC remembers a Transpose from channels-last to channels-first with one reader.
 func (p *packer) trackNHWC(n *gnode) {
-	if !slices.Equal(n.intsAttr("perm"), []int64{0, 3, 1, 2}) || n.out[0].output || len(n.out[0].uses) != 1 {
+	if !slices.Equal(n.IntsAttr("perm"), []int64{0, 3, 1, 2}) || n.out[0].output || len(n.out[0].uses) != 1 {
 		return
 	}
 	p.fromNHWC = n
@@ -251,7 +252,7 @@ func (p *packer) resize(n *gnode) {
 // upsamples reports whether a Resize multiplies the two spatial extents by whole numbers in a way the packed kernel
 // knows: nearest (asymmetric, floor), or linear (asymmetric, align_corners, half_pixel).
 func (p *packer) upsamples(n *gnode) bool {
-	mode := n.strAttr("mode", "nearest")
+	mode := n.StrAttr("mode", "nearest")
 	if mode != "nearest" && mode != "linear" {
 		return false
 	}
@@ -259,13 +260,13 @@ func (p *packer) upsamples(n *gnode) bool {
 	var sizes []int64
 	if n.is("Resize") && n.opset() >= 11 {
 		scaleAt = 2
-		how := n.strAttr("coordinate_transformation_mode", "half_pixel")
+		how := n.StrAttr("coordinate_transformation_mode", "half_pixel")
 		switch {
 		case how == "asymmetric":
 		case mode == "nearest", how != "align_corners" && how != "half_pixel":
 			return false
 		}
-		if mode == "nearest" && n.strAttr("nearest_mode", "round_prefer_floor") != "floor" {
+		if mode == "nearest" && n.StrAttr("nearest_mode", "round_prefer_floor") != "floor" {
 			return false
 		}
 		if len(n.in) >= 4 {
@@ -307,8 +308,8 @@ func (p *packer) finish() bool {
 			continue
 		}
 		b := t.packed
-		n := p.add("ReorderOutput", domainNCHWc, "ReorderOutput", b.node.out[0])
-		n.layout = LayoutNCHWc
+		n := p.add("ReorderOutput", plan.DomainNCHWc, "ReorderOutput", b.node.out[0])
+		n.layout = plan.LayoutNCHWc
 		p.addOutput(n, t)
 	}
 	return len(p.order) > 0

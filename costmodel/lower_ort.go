@@ -10,6 +10,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -67,17 +68,17 @@ var ortLevels = sync.OnceValue(func() []level {
 			table("SimplifiedLayerNormFusion", simplifiedNormTable()),
 			{"GatherSliceToSplitFusion", []string{"Gather", "Slice"}, splitPieces},
 			{"GatherToSliceFusion", []string{"Range"}, sliceRanges},
-			{"MatmulTransposeFusion", []string{"MatMul", domainMS + ".FusedMatMul"}, fuseMatMulTranspose},
+			{"MatmulTransposeFusion", []string{"MatMul", plan.DomainMS + ".FusedMatMul"}, fuseMatMulTranspose},
 			table("BiasGeluFusion", biasGeluTable()),
 			{"MatMulAddFusion", []string{"MatMul"}, fuseMatMulAdd},
 			table("SkipLayerNormFusion", skipNormTable()),
 			table("FastGeluFusion", fastGeluTable()),
 			table("QuickGeluFusion", quickGeluTable()),
-			{"MatMulScaleFusion", []string{"MatMul", domainMS + ".FusedMatMul"}, fuseMatMulScale},
+			{"MatMulScaleFusion", []string{"MatMul", plan.DomainMS + ".FusedMatMul"}, fuseMatMulScale},
 			{"QDQFinalCleanupTransformer", qdq, cancelQDQ},
 		},
 		{
-			{"NchwcTransformer", []string{"Conv", domainMS + ".FusedConv", "MaxPool", "AveragePool",
+			{"NchwcTransformer", []string{"Conv", plan.DomainMS + ".FusedConv", "MaxPool", "AveragePool",
 				"GlobalMaxPool", "GlobalAveragePool"}, packChannels},
 			{"NhwcTransformer", []string{"QLinearConv"}, channelsLast},
 			{"ConvAddActivationFusion", []string{"Conv"}, fuseConvAdds},
@@ -183,7 +184,7 @@ func (p lowering) lowerGPU(levels []level) {
 
 // lowerGraph makes the kernels of one graph and of the bodies that its nodes run. Nodes that launches says nothing of
 // are free; nil takes all, and then the result is what ONNX Runtime allocates for the graph.
-func (p lowering) lowerGraph(levels []level, launches func(*gnode) bool, nodes []*analyzer.Node, outputs []*op.Value, times dim.Dim, depth int) (prog *Program) {
+func (p lowering) lowerGraph(levels []level, launches func(*gnode) bool, nodes []*analyzer.Node, outputs []*op.Value, times dim.Dim, depth int) (prog *plan.Program) {
 	g := newGraph(p.Report, nodes, outputs)
 	g.block, g.signed = p.Processor.Block(), p.Processor.Architecture() == specs.ARM64
 	if depth == 0 {
@@ -194,7 +195,7 @@ func (p lowering) lowerGraph(levels []level, launches func(*gnode) bool, nodes [
 	}
 	g.optimise(levels)
 	order := g.topological()
-	slab := make([]Kernel, len(order))
+	slab := make([]plan.Kernel, len(order))
 	values := make([]*op.Value, 0, 6*len(order))
 	p.Kernels = slices.Grow(p.Kernels, len(order))
 	if launches == nil {

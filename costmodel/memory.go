@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // MemoryUse is what a runtime needs to run a Plan once. All figures are bytes.
@@ -44,9 +45,9 @@ type MemoryOptions struct {
 // its arena do, for eager the caching allocator of a framework, for torch7-cudnn5 modules that keep their outputs, for
 // runtimes on accelerators a plan in one block with its bounds. It is safe for concurrent use. The error names the
 // dimensions without a value, or a runtime without a memory model.
-func Memory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
+func Memory(lowered *plan.Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
 	if env == nil {
-		env = plan.Report.Dims
+		env = lowered.Report.Dims
 	}
 	if opt.Threads <= 0 {
 		opt.Threads = 1
@@ -56,17 +57,17 @@ func Memory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
 	}
 	var m *MemoryUse
 	var err error
-	switch plan.Runtime {
-	case ORTCPU:
-		m, err = ortMemory(plan, env, opt)
-	case Torch7:
-		m, err = torch7Memory(plan, env)
-	case Eager:
-		m, err = eagerMemory(plan, env, opt)
-	case ORTCUDA, TensorRT:
-		m, err = deviceMemory(plan, env, opt)
+	switch lowered.Runtime {
+	case plan.ORTCPU:
+		m, err = ortMemory(lowered, env, opt)
+	case plan.Torch7:
+		m, err = torch7Memory(lowered, env)
+	case plan.Eager:
+		m, err = eagerMemory(lowered, env, opt)
+	case plan.ORTCUDA, plan.TensorRT:
+		m, err = deviceMemory(lowered, env, opt)
 	default:
-		return nil, fmt.Errorf("runtime %s has no memory model", plan.Runtime)
+		return nil, fmt.Errorf("runtime %s has no memory model", lowered.Runtime)
 	}
 	if err != nil {
 		return nil, err

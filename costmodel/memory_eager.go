@@ -3,6 +3,7 @@ package costmodel
 import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // The caching allocator of PyTorch (c10/cuda/CUDACachingAllocator.cpp, as documented in its header comments): sizes are
@@ -53,7 +54,7 @@ func (a *cachingAllocator) held() int64  { return a.small.held + a.large.held }
 // Two rules are not known, so the figure is an interval. Modules may be built to work in place (inplace=True), which the
 // exported graph does not tell: the low end writes every element-wise result over an input that dies. And convolution
 // libraries choose workspaces by measuring: the high end is what the allocator holds in segments.
-func eagerMemory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
+func eagerMemory(plan *plan.Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
 	r := plan.Report
 	m := &MemoryUse{PeakKernel: -1, WeightBytes: int64(weightBytesOf(r, opt))}
 	separate, partial, err := r.ViewBuffers(env)

@@ -6,11 +6,12 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // ortMemory runs the allocation plan of ONNX Runtime's CPU provider through its arena. Memory patterns are off: with
 // them the runtime asks for one block from the second run on, which is a little larger or smaller.
-func ortMemory(plan *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
+func ortMemory(plan *plan.Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
 	m := &MemoryUse{PeakKernel: -1}
 	if err := ortWeights(m, plan, env); err != nil {
 		return nil, err
@@ -35,7 +36,7 @@ type ortRun struct {
 	peak  int64
 }
 
-func (r *ortRun) run(p *Program, depth int) error {
+func (r *ortRun) run(p *plan.Program, depth int) error {
 	sizes := make([]int64, len(p.Buffers))
 	at := make([]int64, len(p.Buffers))
 	for i := range p.Buffers {
@@ -90,7 +91,7 @@ func (r *ortRun) run(p *Program, depth int) error {
 }
 
 // workspace takes and gives back the temporary memory of a kernel, beside its outputs.
-func (r *ortRun) workspace(k *Kernel) error {
+func (r *ortRun) workspace(k *plan.Kernel) error {
 	f := ortWorkspaces[k.FullOp()]
 	if len(k.Contraction) > 0 && k.Contraction[0].Kind == op.RecurrentKind {
 		r.m.unknown(fmt.Sprintf("the workspace of %s %s is not in InUseBytes", k.Op, k.Name))
@@ -113,7 +114,7 @@ func (r *ortRun) workspace(k *Kernel) error {
 }
 
 // ortWeights adds up what the session holds: constants, those that a product reads as a matrix in panels of 16 columns.
-func ortWeights(m *MemoryUse, plan *Plan, env dim.Env) error {
+func ortWeights(m *MemoryUse, plan *plan.Plan, env dim.Env) error {
 	seen := map[*op.Value]bool{}
 	for _, k := range plan.Kernels {
 		for i, w := range k.Weights {
@@ -165,13 +166,13 @@ const ortPanel = 16
 
 // ortPacked is the size of the packed form of a kernel's first constant: K·⌈N/16⌉·16 elements for the right operand of
 // a product and for each direction of a recurrent layer. ok is false where it is not packed.
-func ortPacked(k *Kernel, env dim.Env) (bytes int64, ok bool, err error) {
+func ortPacked(k *plan.Kernel, env dim.Env) (bytes int64, ok bool, err error) {
 	switch k.FullOp() {
-	case "MatMul", "Gemm", domainMS + ".FusedMatMul", domainMS + ".FusedGemm":
+	case "MatMul", "Gemm", plan.DomainMS + ".FusedMatMul", plan.DomainMS + ".FusedGemm":
 	default:
 		return 0, false, nil
 	}
-	b := k.args[1]
+	b := k.Args[1]
 	if len(k.Weights) == 0 || b != k.Weights[0] || b.DType != onnx.Float32 || len(b.Shape) != 2 {
 		return 0, false, nil
 	}
@@ -183,7 +184,7 @@ func ortPacked(k *Kernel, env dim.Env) (bytes int64, ok bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	if k.attrs.intAttr("transB", 0) != 0 {
+	if k.Attrs.IntAttr("transB", 0) != 0 {
 		rows, cols = cols, rows
 	}
 	return rows * ((cols + ortPanel - 1) / ortPanel * ortPanel) * 4, true, nil

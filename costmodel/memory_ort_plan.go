@@ -5,6 +5,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // The allocation plan of one graph is what ONNX Runtime decides before the first run, from what its own
@@ -40,19 +41,19 @@ func (a ortShape) same(b ortShape) bool {
 var ortInPlace = map[string]int{
 	"Relu": 0, "LeakyRelu": 0, "Elu": 0, "Selu": 0, "Celu": 0, "Sigmoid": 0, "HardSigmoid": 0, "Tanh": 0, "Softplus": 0, "Softsign": 0,
 	"ThresholdedRelu": 0, "Clip": 0, "Cast": 0, "Softmax": 0, "LogSoftmax": 0, "Shrink": 0, "ScatterElements": 0, "ScatterND": 0, "Trilu": 0,
-	domainNCHWc + ".Conv": -1, domainMS + ".FusedConv": -1,
+	plan.DomainNCHWc + ".Conv": -1, plan.DomainMS + ".FusedConv": -1,
 }
 
 // ortAlias are the operators whose first output is the buffer of their first input (Alias in the kernel definitions).
 var ortAlias = map[string]bool{
 	"Reshape": true, "Flatten": true, "Squeeze": true, "Unsqueeze": true, "Identity": true, "Dropout": true,
-	domainMS + ".ExpandDims": true,
+	plan.DomainMS + ".ExpandDims": true,
 }
 
 // newProgram plans a graph whose nodes run in order, one kernel each. The bodies that they run have programs of their
 // own.
-func newProgram(g *graph, order []*gnode, kernels []Kernel) *Program {
-	b := &ortPlanner{graph: g, prog: &Program{Steps: make([]Step, len(order))}, bufOf: map[*tensor]int{}, places: map[*tensor]int{}}
+func newProgram(g *graph, order []*gnode, kernels []plan.Kernel) *plan.Program {
+	b := &ortPlanner{graph: g, prog: &plan.Program{Steps: make([]plan.Step, len(order))}, bufOf: map[*tensor]int{}, places: map[*tensor]int{}}
 	for i := range order {
 		b.prog.Steps[i].Kernel = &kernels[i]
 	}
@@ -62,7 +63,7 @@ func newProgram(g *graph, order []*gnode, kernels []Kernel) *Program {
 
 // ortPlanner follows the runtime's planner over one graph.
 type ortPlanner struct {
-	prog   *Program
+	prog   *plan.Program
 	kept   []ortBuffer // of the program's buffers
 	graph  *graph
 	bufOf  map[*tensor]int // tensors that a node has made; -1 for memory of the session or the caller
@@ -110,7 +111,7 @@ func (b *ortPlanner) node(step int, n *gnode) {
 		}
 		bytes, known := t.val.Bytes()
 		b.bufOf[t] = len(b.prog.Buffers)
-		b.prog.Buffers = append(b.prog.Buffers, Buffer{Name: t.val.Name, Bytes: NewFormula(bytes), Known: known, Last: len(b.prog.Steps)})
+		b.prog.Buffers = append(b.prog.Buffers, plan.Buffer{Name: t.val.Name, Bytes: plan.NewFormula(bytes), Known: known, Last: len(b.prog.Steps)})
 		b.kept = append(b.kept, ortBuffer{shape: b.shapeOf(t), uses: b.places[t]})
 		b.prog.Steps[step].Allocs = append(b.prog.Steps[step].Allocs, b.bufOf[t])
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // recordedMemory is a row of testdata/ort_memory.csv.
@@ -59,7 +60,7 @@ func recordedMemories(t *testing.T) (rows []recordedMemory) {
 // within 5 % on at least nine of ten networks.
 func TestORTMemory(t *testing.T) {
 	shared := os.Getenv("ONNXCOST_SHARED")
-	plans := map[string]*Plan{}
+	plans := map[string]*plan.Plan{}
 	all, close, inUse, inUseClose := 0, 0, 0, 0
 	for _, row := range recordedMemories(t) {
 		name, isZoo := strings.CutPrefix(row.model, "zoo:")
@@ -82,7 +83,7 @@ func TestORTMemory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if p, err = Lower(r, ORTCPU, avx512); err != nil {
+			if p, err = Lower(r, plan.ORTCPU, avx512); err != nil {
 				t.Fatal(err)
 			}
 			plans[row.model] = p
@@ -180,7 +181,7 @@ func TestEagerMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, rt := range []Runtime{Eager, ORTCUDA, TensorRT, Torch7, ORTCPU} {
+	for _, rt := range []plan.Runtime{plan.Eager, plan.ORTCUDA, plan.TensorRT, plan.Torch7, plan.ORTCPU} {
 		p, err := Lower(r, rt, avx512)
 		if err != nil {
 			t.Fatal(err)
@@ -195,7 +196,7 @@ func TestEagerMemory(t *testing.T) {
 		if known := full.ActivationLowBytes == full.ActivationHighBytes; known != (len(full.Unknown) == 0) {
 			t.Errorf("%s: interval %d to %d, and unknown is %q", rt, full.ActivationLowBytes, full.ActivationHighBytes, full.Unknown)
 		}
-		if rt == Torch7 {
+		if rt == plan.Torch7 {
 			continue // the figures are those of 32 bits
 		}
 		half, err := Memory(p, nil, MemoryOptions{Scale: 0.5})

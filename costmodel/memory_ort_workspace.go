@@ -2,27 +2,28 @@ package costmodel
 
 import (
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // ortWorkspaces are the kernels that take temporary memory beside their outputs, with the sizes of its parts in bytes.
 // They were found from the peaks of the arena, which the profiler records; kernels that are not listed showed none.
-var ortWorkspaces = map[string]func(k *Kernel, env dim.Env, threads int) ([]int64, error){
-	"LRN":                   lrnWorkspace,
-	domainMS + ".BiasGelu":  outputWorkspace,
-	"Conv":                  im2colWorkspace,
-	domainMS + ".FusedConv": im2colWorkspace,
-	"ConvTranspose":         columnWorkspace,
+var ortWorkspaces = map[string]func(k *plan.Kernel, env dim.Env, threads int) ([]int64, error){
+	"LRN":                        lrnWorkspace,
+	plan.DomainMS + ".BiasGelu":  outputWorkspace,
+	"Conv":                       im2colWorkspace,
+	plan.DomainMS + ".FusedConv": im2colWorkspace,
+	"ConvTranspose":              columnWorkspace,
 }
 
 // outputWorkspace is as large as the output.
-func outputWorkspace(k *Kernel, env dim.Env, _ int) ([]int64, error) {
+func outputWorkspace(k *plan.Kernel, env dim.Env, _ int) ([]int64, error) {
 	b, _ := k.Outputs[0].Bytes()
 	n, err := b.Eval(env)
 	return []int64{n}, err
 }
 
 // lrnWorkspace: the scales of all elements, and the squares of one image padded by the window along the channels.
-func lrnWorkspace(k *Kernel, env dim.Env, _ int) ([]int64, error) {
+func lrnWorkspace(k *plan.Kernel, env dim.Env, _ int) ([]int64, error) {
 	shape, err := evalShape(k.Outputs[0].Shape, env)
 	if err != nil || len(shape) < 3 {
 		return nil, err
@@ -31,7 +32,7 @@ func lrnWorkspace(k *Kernel, env dim.Env, _ int) ([]int64, error) {
 	for _, d := range shape[2:] {
 		plane *= d
 	}
-	size := k.attrs.intAttr("size", 1)
+	size := k.Attrs.IntAttr("size", 1)
 	return []int64{4 * shape[0] * shape[1] * plane, 4 * (shape[1] + size - 1) * plane}, nil
 }
 
@@ -40,7 +41,7 @@ const threadWorkspace = 64 << 10
 
 // im2colWorkspace: a 1x1 convolution without stride or padding is a product by itself. Where the filters of a group
 // outnumber the places of the output, all columns of an image are laid out; otherwise a part of them for each thread.
-func im2colWorkspace(k *Kernel, env dim.Env, threads int) ([]int64, error) {
+func im2colWorkspace(k *plan.Kernel, env dim.Env, threads int) ([]int64, error) {
 	if len(k.Contraction) == 0 || len(k.Outputs) == 0 || len(k.Outputs[0].Shape) < 3 {
 		return nil, nil
 	}
@@ -49,7 +50,7 @@ func im2colWorkspace(k *Kernel, env dim.Env, threads int) ([]int64, error) {
 	for i, w := range c.Window {
 		plain = plain && w == 1 && (i >= len(c.Strides) || c.Strides[i] == 1)
 	}
-	for _, p := range k.attrs.intsAttr("pads") {
+	for _, p := range k.Attrs.IntsAttr("pads") {
 		plain = plain && p == 0
 	}
 	if plain {
@@ -78,7 +79,7 @@ func im2colWorkspace(k *Kernel, env dim.Env, threads int) ([]int64, error) {
 }
 
 // columnWorkspace: the columns of one image of one group, which are then scattered.
-func columnWorkspace(k *Kernel, env dim.Env, _ int) ([]int64, error) {
+func columnWorkspace(k *plan.Kernel, env dim.Env, _ int) ([]int64, error) {
 	if len(k.Contraction) == 0 || len(k.Outputs) == 0 {
 		return nil, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // torch7MemoryFit is the memory of Torch7 modules over cuDNN 5 on a board whose processor and GPU share it, as
@@ -44,16 +45,16 @@ var torch7Coefficients = sync.OnceValues(func() (c torch7MemoryFit, err error) {
 // torch7Sizes are what the form needs of a network, in bytes.
 type torch7Sizes struct{ weights, outputs, norms float64 }
 
-func torch7SizesOf(plan *Plan, env dim.Env) (s torch7Sizes, err error) {
-	for _, w := range plan.Report.Weights {
+func torch7SizesOf(lowered *plan.Plan, env dim.Env) (s torch7Sizes, err error) {
+	for _, w := range lowered.Report.Weights {
 		n, err := w.Bytes.Eval(env)
 		if err != nil {
 			return s, err
 		}
 		s.weights += float64(n)
 	}
-	for _, k := range plan.Kernels {
-		if k.Kind == KindElementwise || k.Depth > 0 {
+	for _, k := range lowered.Kernels {
+		if k.Kind == plan.KindElementwise || k.Depth > 0 {
 			continue
 		}
 		for _, o := range k.Outputs {
@@ -87,7 +88,7 @@ func (c *torch7MemoryFit) bytes(s torch7Sizes) float64 {
 
 // torch7Memory evaluates the form. ActivationBytes is all that is not weights: the framework, what loading takes beside
 // the weights, and the outputs of the modules.
-func torch7Memory(plan *Plan, env dim.Env) (*MemoryUse, error) {
+func torch7Memory(plan *plan.Plan, env dim.Env) (*MemoryUse, error) {
 	c, err := torch7Coefficients()
 	if err != nil {
 		return nil, err

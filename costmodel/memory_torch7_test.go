@@ -15,13 +15,14 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
 // memoryPoint is a point of Figure 5.
 type memoryPoint struct {
 	network  string
-	plan     *Plan
+	plan     *plan.Plan
 	env      dim.Env
 	measured float64 // bytes
 	sizes    torch7Sizes
@@ -40,7 +41,7 @@ func TestPaperMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := Lower(r, Torch7, avx512)
+		plan, err := Lower(r, plan.Torch7, avx512)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,23 +6,24 @@ import (
 	"strings"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
 // ortModel predicts kernels from a fit of the form FormORTCPU.
 type ortModel struct {
-	plan  *Plan
+	plan  *plan.Plan
 	fit   *specs.Fit
 	cache ORTCache
-	kinds map[Kind]string // the group that stands in for an operator without one
+	kinds map[plan.Kind]string // the group that stands in for an operator without one
 }
 
 func newORTModel(s setup) (timeModel, error) {
-	if s.plan.Runtime != ORTCPU {
-		return nil, &OptionError{Msg: fmt.Sprintf("the fit %s is for runtime %s, not %s", s.fit.Key(), ORTCPU, s.plan.Runtime)}
+	if s.plan.Runtime != plan.ORTCPU {
+		return nil, &OptionError{Msg: fmt.Sprintf("the fit %s is for runtime %s, not %s", s.fit.Key(), plan.ORTCPU, s.plan.Runtime)}
 	}
-	m := &ortModel{plan: s.plan, fit: s.fit, cache: CacheOfFit(s.fit), kinds: map[Kind]string{}}
-	for _, k := range Kinds() {
+	m := &ortModel{plan: s.plan, fit: s.fit, cache: CacheOfFit(s.fit), kinds: map[plan.Kind]string{}}
+	for _, k := range plan.Kinds() {
 		if name := KindGroup(k); len(s.fit.Groups[name].Terms) > 0 {
 			m.kinds[k] = name
 		}
@@ -31,7 +32,7 @@ func newORTModel(s setup) (timeModel, error) {
 }
 
 // KindGroup names the group of a fit that stands in for operators of a kind that no microbenchmark had.
-func KindGroup(k Kind) string { return "any_" + k.String() }
+func KindGroup(k plan.Kind) string { return "any_" + k.String() }
 
 // CacheOfFit reads the cache sizes of a fit.
 func CacheOfFit(f *specs.Fit) ORTCache {
@@ -123,7 +124,7 @@ const (
 
 // coefficient is that of the term's group or, where no microbenchmark had it, of another mode of the operator or of the
 // dear ones of its kind. Shared groups have no stand-in.
-func (m *ortModel) coefficient(t Term, kind Kind) (float64, knowledge) {
+func (m *ortModel) coefficient(t Term, kind plan.Kind) (float64, knowledge) {
 	if g, ok := m.fit.Groups[t.Group]; ok {
 		return g.Term(t.Name), measured
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // One operator may have several kernels: by its attributes, by the types of its operands, by the axis that it works along.
@@ -13,7 +14,7 @@ import (
 
 // pads is the mode of a Pad: constants are filled in, other modes copy elements one by one.
 func (k *ortKernel) padMode() string {
-	if mode := k.attrs.strAttr("mode", "constant"); mode != "constant" {
+	if mode := k.Attrs.StrAttr("mode", "constant"); mode != "constant" {
 		return "_" + mode
 	}
 	return ""
@@ -24,7 +25,7 @@ func (k *ortKernel) poolMode() string {
 	switch {
 	case len(k.out) > 1:
 		return "_indices"
-	case slices.ContainsFunc(k.attrs.intsAttr("dilations"), func(d int64) bool { return d > 1 }):
+	case slices.ContainsFunc(k.Attrs.IntsAttr("dilations"), func(d int64) bool { return d > 1 }):
 		return "_dilated"
 	}
 	return ""
@@ -67,11 +68,11 @@ func (k *ortKernel) typeMode() string {
 
 // resizeMode is the interpolation of a Resize.
 func (k *ortKernel) resizeMode() string {
-	mode := k.attrs.strAttr("mode", "nearest")
+	mode := k.Attrs.StrAttr("mode", "nearest")
 	switch {
-	case k.Layout == LayoutNCHWc:
+	case k.Layout == plan.LayoutNCHWc:
 		return "_blocked_" + mode
-	case k.attrs.intAttr("antialias", 0) != 0:
+	case k.Attrs.IntAttr("antialias", 0) != 0:
 		return "_" + mode + "_antialias"
 	case mode == "nearest" && k.doubles():
 		return "_twice"
@@ -83,7 +84,7 @@ func (k *ortKernel) resizeMode() string {
 func (k *ortKernel) axisMode() string {
 	x := first(k.in, 0)
 	axis := int64(-1)
-	if v := k.args[1]; v != nil {
+	if v := k.Args[1]; v != nil {
 		if e := v.Elems(); len(e) == 1 {
 			if n, ok := e[0].Float64(); ok {
 				axis = int64(n)
@@ -127,7 +128,7 @@ func (k *ortKernel) suppression() {
 }
 
 // tripsOf is how often the bodies of a Loop or a Scan run, by the executions of the kernels in them.
-func tripsOf(kernels []*Kernel, i int, times func(*Kernel) float64) float64 {
+func tripsOf(kernels []*plan.Kernel, i int, times func(*plan.Kernel) float64) float64 {
 	k := kernels[i]
 	if i+1 >= len(kernels) || kernels[i+1].Depth <= k.Depth {
 		return 0

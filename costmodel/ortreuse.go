@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // Where a kernel finds its activations depends on what passed through the caches since they were last touched: the result
@@ -25,7 +26,7 @@ type touch struct {
 
 // distances walks through one inference. Tensors that come from outside, and memory that no dead tensor left, were touched
 // an inference ago.
-func distances(p *Plan, ks []ortKernel, cache ORTCache) []distant {
+func distances(p *plan.Plan, ks []ortKernel, cache ORTCache) []distant {
 	owner := map[*op.Value]*touch{}
 	of := func(v *op.Value) *touch {
 		t := owner[v]
@@ -39,7 +40,7 @@ func distances(p *Plan, ks []ortKernel, cache ORTCache) []distant {
 	for i := range ks {
 		k := &ks[i]
 		whole += k.read + k.written + k.weights
-		if k.Kind == KindView && len(k.Inputs) > 0 { // another name of the same memory
+		if k.Kind == plan.KindView && len(k.Inputs) > 0 { // another name of the same memory
 			t := of(k.Inputs[0])
 			for _, v := range k.Outputs {
 				owner[v] = t
@@ -58,7 +59,7 @@ func distances(p *Plan, ks []ortKernel, cache ORTCache) []distant {
 	clock := 0.0
 	for i := range ks {
 		k := &ks[i]
-		if k.Kind == KindView || k.Kind == KindHost {
+		if k.Kind == plan.KindView || k.Kind == plan.KindHost {
 			continue
 		}
 		d := &out[i]

@@ -8,6 +8,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // FormORTCPU is the form of fits for ONNX Runtime's CPU provider: the time of a kernel is a sum of terms, each a count
@@ -46,9 +47,9 @@ const (
 // ORTTerms gives the terms of every kernel of an ort-cpu plan for one execution each, under a binding. Kernels without
 // work of their own have few; the sum over kernels of Times·Σ coefficient·value is the predicted time of an inference.
 // Counts are those of the busiest of so many threads.
-func ORTTerms(p *Plan, env dim.Env, cache ORTCache, threads int) ([][]Term, error) {
-	if p.Runtime != ORTCPU {
-		return nil, fmt.Errorf("plan for runtime %s, want %s", p.Runtime, ORTCPU)
+func ORTTerms(p *plan.Plan, env dim.Env, cache ORTCache, threads int) ([][]Term, error) {
+	if p.Runtime != plan.ORTCPU {
+		return nil, fmt.Errorf("plan for runtime %s, want %s", p.Runtime, plan.ORTCPU)
 	}
 	var used float64 // bytes that pass through the caches between two uses of a weight
 	ks := make([]ortKernel, len(p.Kernels))
@@ -64,12 +65,12 @@ func ORTTerms(p *Plan, env dim.Env, cache ORTCache, threads int) ([][]Term, erro
 	out := make([][]Term, len(ks))
 	far := distances(p, ks, cache)
 	called := false
-	executions := func(k *Kernel) float64 {
+	executions := func(k *plan.Kernel) float64 {
 		n, _ := k.Times.Eval(env) // a dimension without a value has been an error above
 		return float64(n)
 	}
 	for i := range ks {
-		if ks[i].Kind == KindControl {
+		if ks[i].Kind == plan.KindControl {
 			ks[i].trips = tripsOf(p.Kernels, i, executions)
 		}
 		out[i] = ks[i].terms(cache, share, far[i])
@@ -97,7 +98,7 @@ func ramp(v, from, to float64) float64 {
 
 // ortKernel is a kernel with its extents as numbers.
 type ortKernel struct {
-	*Kernel
+	*plan.Kernel
 	in, out              [][]float64 // extents of Inputs and Outputs; nil where the rank is unknown
 	w                    [][]float64 // of Weights
 	read, written        float64     // bytes of activations
@@ -113,7 +114,7 @@ type ortKernel struct {
 	list                 []Term
 }
 
-func (k *ortKernel) eval(from *Kernel, env dim.Env) error {
+func (k *ortKernel) eval(from *plan.Kernel, env dim.Env) error {
 	k.Kernel = from
 	var err error
 	num := func(d dim.Dim) float64 {
@@ -165,9 +166,9 @@ func (k *ortKernel) terms(cache ORTCache, share weightShares, far distant) []Ter
 	k.near = cache.Near
 	k.list = append(k.list, Term{NodeGroup, "calls", 1})
 	switch k.Kind {
-	case KindView, KindHost, KindContainer:
+	case plan.KindView, plan.KindHost, plan.KindContainer:
 		return k.list
-	case KindControl:
+	case plan.KindControl:
 		k.control()
 		return k.list
 	}
@@ -373,7 +374,7 @@ func (k *ortKernel) powers() bool {
 
 // axis is the kernel's attribute of that name, or def, counted from the front; outside of the rank where the model is wrong.
 func (k *ortKernel) axis(def int64, rank int) int64 {
-	if def = k.attrs.intAttr("axis", def); def < 0 {
+	if def = k.Attrs.IntAttr("axis", def); def < 0 {
 		def += int64(rank)
 	}
 	return def
@@ -397,7 +398,7 @@ func (k *ortKernel) acrossRows(x []float64) float64 {
 // stream is everything that is no contraction: time per element, by operator and way of access.
 func (k *ortKernel) stream() {
 	k.group = k.Op
-	if k.Domain != "" && !strings.Contains(k.Domain, "nchwc") && k.Domain != domainMS {
+	if k.Domain != "" && !strings.Contains(k.Domain, "nchwc") && k.Domain != plan.DomainMS {
 		k.group = k.FullOp()
 	}
 	inputs, outputs := 0.0, 0.0
@@ -409,7 +410,7 @@ func (k *ortKernel) stream() {
 	}
 	k.divideStream(inputs, outputs)
 	switch k.Kind {
-	case KindElementwise:
+	case plan.KindElementwise:
 		kind, run := k.broadcast()
 		if kind == "_scalar" && k.powers() {
 			kind = "_product"
@@ -427,7 +428,7 @@ func (k *ortKernel) stream() {
 		if k.Op == "PRelu" { // computed by a branch, which the processor foresees in data that it has seen often
 			k.add("branches", outputs*ramp(outputs, learnedBranches, 2*learnedBranches))
 		}
-	case KindReduction:
+	case plan.KindReduction:
 		switch k.Op {
 		case "TopK":
 			k.topK()
@@ -437,7 +438,7 @@ func (k *ortKernel) stream() {
 		default:
 			k.reduction(inputs, outputs)
 		}
-	case KindNormalization:
+	case plan.KindNormalization:
 		s := first(k.in, 0)
 		row := lastExtent(s)
 		if n := k.acrossRows(s); n > 0 {
@@ -448,9 +449,9 @@ func (k *ortKernel) stream() {
 		if len(s) > 0 {
 			k.add("rows", volume(s)/math.Max(1, row))
 		}
-	case KindPooling:
+	case plan.KindPooling:
 		k.pooling(outputs)
-	case KindMovement, KindReorder:
+	case plan.KindMovement, plan.KindReorder:
 		k.movement(outputs)
 	default:
 		if k.Op == "NonMaxSuppression" {

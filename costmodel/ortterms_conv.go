@@ -1,6 +1,7 @@
 package costmodel
 
 import (
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"math"
 	"strconv"
 )
@@ -8,7 +9,7 @@ import (
 // conv sorts a convolution by the way in which MLAS computes it.
 func (k *ortKernel) conv() {
 	x, y, w := first(k.in, 0), first(k.out, 0), first(k.w, 0)
-	if x == nil || y == nil || len(y) < 3 || k.Layout != LayoutNCHWc || len(y) != 4 {
+	if x == nil || y == nil || len(y) < 3 || k.Layout != plan.LayoutNCHWc || len(y) != 4 {
 		k.plainConv(y)
 		return
 	}

@@ -16,7 +16,7 @@ func (k *ortKernel) einsum() {
 		k.add("elements", volume(s))
 	}
 	k.call()
-	k.einsumMoves([2][]float64{k.extents(k.args[0]), k.extents(k.args[1])}, strings.ReplaceAll(k.attrs.strAttr("equation", ""), " ", ""))
+	k.einsumMoves([2][]float64{k.extents(k.Args[0]), k.extents(k.Args[1])}, strings.ReplaceAll(k.Attrs.StrAttr("equation", ""), " ", ""))
 }
 
 // einsumMoves adds the transpositions around the product of two operands, as the runtime finds them: each operand gets its

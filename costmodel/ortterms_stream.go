@@ -1,6 +1,7 @@
 package costmodel
 
 import (
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"math"
 	"slices"
 )
@@ -78,7 +79,7 @@ func (k *ortKernel) reduction(inputs, outputs float64) {
 
 // pooling costs by tap and by output.
 func (k *ortKernel) pooling(outputs float64) {
-	if k.Layout == LayoutNCHWc {
+	if k.Layout == plan.LayoutNCHWc {
 		k.group += "_blocked"
 	}
 	x := first(k.in, 0)
@@ -89,7 +90,7 @@ func (k *ortKernel) pooling(outputs float64) {
 	}
 	k.group += k.poolMode()
 	taps := 1.0
-	for _, t := range k.attrs.intsAttr("kernel_shape") {
+	for _, t := range k.Attrs.IntsAttr("kernel_shape") {
 		taps *= float64(t)
 	}
 	k.add("taps", outputs*taps)
@@ -111,7 +112,7 @@ func (k *ortKernel) movement(moved float64) {
 		k.group += k.padMode()
 		k.add("runs", moved/math.Max(1, lastExtent(first(k.out, 0))))
 	case "GridSample":
-		k.group += "_" + k.attrs.strAttr("mode", "bilinear")
+		k.group += "_" + k.Attrs.StrAttr("mode", "bilinear")
 	case "ScatterElements", "ScatterND", "Scatter":
 		if s := first(k.in, len(k.in)-1); s != nil {
 			k.add("updates", volume(s))
@@ -121,7 +122,7 @@ func (k *ortKernel) movement(moved float64) {
 	case "Gather":
 		k.add("runs", moved/k.gatherRun())
 	case "ReorderInput", "ReorderOutput":
-		if k.Layout == LayoutNHWC {
+		if k.Layout == plan.LayoutNHWC {
 			k.group += "_nhwc"
 		}
 		if s := first(k.out, 0); len(s) == 4 {
@@ -139,12 +140,12 @@ func (k *ortKernel) doubles() bool {
 	x, y := first(k.in, 0), first(k.out, 0)
 	oldest := k.Op == "Upsample" || k.Anchor != nil && k.Anchor.Opset < 11
 	return len(x) == 4 && len(y) == 4 && x[0] == y[0] && x[1] == y[1] && 2*x[2] == y[2] && 2*x[3] == y[3] &&
-		(oldest || k.attrs.strAttr("coordinate_transformation_mode", "") == "asymmetric" && k.attrs.strAttr("nearest_mode", "") == "floor")
+		(oldest || k.Attrs.StrAttr("coordinate_transformation_mode", "") == "asymmetric" && k.Attrs.StrAttr("nearest_mode", "") == "floor")
 }
 
 // gatherRun is the number of elements that a Gather copies in one go: those of the axes behind its own.
 func (k *ortKernel) gatherRun() float64 {
-	data := k.extents(k.args[0])
+	data := k.extents(k.Args[0])
 	axis := k.axis(0, len(data))
 	if axis < 0 || axis >= int64(len(data)) {
 		return 1

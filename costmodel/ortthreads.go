@@ -1,6 +1,7 @@
 package costmodel
 
 import (
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"math"
 	"strings"
 )
@@ -113,21 +114,21 @@ func (k *ortKernel) divideStream(inputs, outputs float64) {
 	n := math.Max(inputs, outputs)
 	switch {
 	case t <= 1 || serialOps[k.Op]:
-	case k.Layout == LayoutNCHWc && k.Kind == KindPooling:
+	case k.Layout == plan.LayoutNCHWc && k.Kind == plan.KindPooling:
 		if len(y) == 4 {
 			k.divide(divided(y[0]*math.Ceil(y[1]/k.tiles.block)*y[2], t))
 		}
-	case k.Kind == KindPooling:
+	case k.Kind == plan.KindPooling:
 		if len(x) > 2 {
 			k.divide(divided(x[0]*x[1], t))
 		}
 	case taskOps[k.Op] > 0:
 		k.divide(divided(math.Max(1, math.Floor(outputs/taskOps[k.Op])), t))
-	case k.Kind == KindNormalization && strings.Contains(k.Op, "LayerNorm"):
+	case k.Kind == plan.KindNormalization && strings.Contains(k.Op, "LayerNorm"):
 		if len(x) > 0 {
 			k.divide(divided(volume(x)/math.Max(1, lastExtent(x)), t))
 		}
-	case k.Kind == KindReduction:
+	case k.Kind == plan.KindReduction:
 		if outputs > 1 { // six cycles for each byte that is read
 			k.divide(pooled(inputs, 4, 24, t))
 		}
@@ -143,7 +144,7 @@ func (k *ortKernel) divideStream(inputs, outputs float64) {
 		k.divide(pooled(n/math.Max(1, float64(len(k.in))), 8, 0, t))
 	case k.Op == "Split":
 		k.divide(pooled(n/math.Max(1, float64(len(k.out))), 8, 0, t))
-	case k.Kind == KindReorder:
+	case k.Kind == plan.KindReorder:
 		k.divide(pooled(n, 0, 1, t))
 	default:
 		cycles, listed := elementCycles[k.Op]

@@ -14,6 +14,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -25,12 +26,12 @@ func TestLoweringsShareNothing(t *testing.T) {
 		name    string
 		report  *analyzer.Report
 		device  *specs.Device
-		runtime Runtime
+		runtime plan.Runtime
 		want    []byte
 	}
 	var jobs []*job
 	for _, r := range poolReports(t) {
-		for runtime, device := range map[Runtime]string{Eager: "h100-sxm", ORTCPU: "cpu-avx512", ORTCUDA: "h100-sxm", TensorRT: "h100-sxm", Torch7: "jetson-tx1"} {
+		for runtime, device := range map[plan.Runtime]string{plan.Eager: "h100-sxm", plan.ORTCPU: "cpu-avx512", plan.ORTCUDA: "h100-sxm", plan.TensorRT: "h100-sxm", plan.Torch7: "jetson-tx1"} {
 			d, err := specs.LoadDevice(device)
 			if err != nil {
 				t.Fatal(err)

@@ -3,6 +3,7 @@ package costmodel
 import (
 	"math"
 
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -43,7 +44,7 @@ type powerModel struct {
 
 // newPowerModel takes the fit of the runtime where there is one, and the priors otherwise. share is the part of the
 // device that is at work: threads over cores.
-func newPowerModel(d *specs.Device, rt Runtime, p specs.DType, threads int, share float64) powerModel {
+func newPowerModel(d *specs.Device, rt plan.Runtime, p specs.DType, threads int, share float64) powerModel {
 	m := powerModel{limit: math.Inf(1), perProduct: map[specs.DType]float64{}}
 	if d.Power.IdleW == nil {
 		return m

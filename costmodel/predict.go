@@ -10,6 +10,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -31,7 +32,7 @@ const (
 // Options steer a prediction. The zero value is the usual one: the device's default runtime, the precision of the
 // model's own weights, all cores, the batch that the Report is bound to.
 type Options struct {
-	Runtime   Runtime
+	Runtime   plan.Runtime
 	Precision specs.DType
 	Threads   int   // CPUs: threads of the runtime; 0 for those of the device's fits, or all cores
 	Batch     int64 // leading dimension of the inputs; 0 for what the Report is bound to
@@ -53,9 +54,9 @@ func Predict(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options
 
 // Predictor predicts one model on one device for any binding of the free dimensions. It is safe for concurrent use.
 type Predictor struct {
-	Plan      *Plan
+	Plan      *plan.Plan
 	Device    *specs.Device
-	Runtime   Runtime
+	Runtime   plan.Runtime
 	Precision specs.DType
 	Threads   int
 
@@ -89,16 +90,16 @@ type scratch struct {
 
 // DefaultRuntime is the runtime that a device is predicted for when none is asked: that of its fits, else the one that
 // people meet it with.
-func DefaultRuntime(d *specs.Device) Runtime {
+func DefaultRuntime(d *specs.Device) plan.Runtime {
 	for i := range d.Fits {
 		if d.Fits[i].Measure == specs.MeasureTime && d.Fits[i].Runtime != "" {
-			return Runtime(d.Fits[i].Runtime)
+			return plan.Runtime(d.Fits[i].Runtime)
 		}
 	}
 	if d.Class == specs.CPU {
-		return ORTCPU
+		return plan.ORTCPU
 	}
-	return Eager
+	return plan.Eager
 }
 
 // Compile prepares a Report for a device: kernels, formulas, coefficients. Evaluating it is then cheap.
@@ -117,18 +118,18 @@ func Compile(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options
 		return nil, err
 	}
 	cpu, assumed := processorOf(d)
-	plan, err := Lower(r, p.Runtime, cpu)
+	lowered, err := Lower(r, p.Runtime, cpu)
 	if err != nil {
 		return nil, err
 	}
-	p.Plan = plan
-	if assumed != "" && p.Runtime == ORTCPU {
+	p.Plan = lowered
+	if assumed != "" && p.Runtime == plan.ORTCPU {
 		p.note(CodeProcessor, assumed)
 	}
 	p.leading(r)
 	p.weightBytes, p.actScale = weightBytes(r, p.Precision), elementSize{p.Precision.Bits()}.scale(floatType(r))
-	p.forms, p.names = slices.Grow(p.forms, len(plan.Kernels)), slices.Grow(p.names, len(plan.Kernels))
-	for _, k := range plan.Kernels {
+	p.forms, p.names = slices.Grow(p.forms, len(lowered.Kernels)), slices.Grow(p.names, len(lowered.Kernels))
+	for _, k := range lowered.Kernels {
 		p.forms = append(p.forms, newLoadForm(k, p.Precision))
 		p.names = append(p.names, namesOf(k))
 	}
@@ -278,7 +279,7 @@ func (p *Predictor) dataDims(env dim.Env) []analyzer.Diagnostic {
 	return ds
 }
 
-func namesOf(k *Kernel) kernelNames {
+func namesOf(k *plan.Kernel) kernelNames {
 	n := kernelNames{name: k.Name, op: k.FullOp(), nodes: []string{}}
 	for _, x := range k.Nodes {
 		n.nodes = append(n.nodes, x.Name)

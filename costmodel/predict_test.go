@@ -14,6 +14,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -79,8 +80,8 @@ func TestSmallerFormatsAreNotSlower(t *testing.T) {
 		for _, net := range []string{"resnet50", "densenet121", "vit_b_16", "mobilenet-v2"} {
 			r := zooReport(t, net)
 			for _, batch := range []int64{1, 32} {
-				slow := predict(t, r, d, Options{Precision: specs.FP32, Batch: batch, Runtime: Eager})
-				fast := predict(t, r, d, Options{Precision: specs.FP16, Batch: batch, Runtime: Eager})
+				slow := predict(t, r, d, Options{Precision: specs.FP32, Batch: batch, Runtime: plan.Eager})
+				fast := predict(t, r, d, Options{Precision: specs.FP16, Batch: batch, Runtime: plan.Eager})
 				if fast.LatencyS > slow.LatencyS*(1+1e-9) {
 					t.Errorf("%s %s batch %d: fp16 takes %g s, fp32 %g s", name, net, batch, fast.LatencyS, slow.LatencyS)
 				}
@@ -112,7 +113,7 @@ func TestThreads(t *testing.T) {
 	d := device(t, "cpu-avx512")
 	last := math.Inf(1)
 	for _, n := range []int{1, 2, 4, 16} {
-		p := predict(t, r, d, Options{Runtime: Eager, Threads: n})
+		p := predict(t, r, d, Options{Runtime: plan.Eager, Threads: n})
 		if p.Threads != n || p.LatencyS > last {
 			t.Errorf("%d threads take %g s, fewer took %g s", n, p.LatencyS, last)
 		}
@@ -278,7 +279,7 @@ func TestEnergyPerDay(t *testing.T) {
 // TestGoldenJSON pins the keys and the figures, to six digits because machines differ in the last bits.
 func TestGoldenJSON(t *testing.T) {
 	const path = "testdata/prediction.json"
-	p := predict(t, zooReport(t, "squeezenet1_1"), device(t, "t4"), Options{Precision: specs.FP16, Runtime: Eager, Batch: 4})
+	p := predict(t, zooReport(t, "squeezenet1_1"), device(t, "t4"), Options{Precision: specs.FP16, Runtime: plan.Eager, Batch: 4})
 	p.Model = "zoo:squeezenet1_1"
 	p.Kernels = p.Kernels[:3]
 	data, err := json.Marshal(p)
@@ -368,7 +369,7 @@ func singleChain(t *testing.T, nodes ...*onnx.Node) *onnx.Model {
 func TestPredictorsSideBySide(t *testing.T) {
 	d := device(t, "cpu-generic")
 	compile := func(name string) *Predictor {
-		p, err := Compile(context.Background(), zooReport(t, name), d, Options{Runtime: ORTCPU})
+		p, err := Compile(context.Background(), zooReport(t, name), d, Options{Runtime: plan.ORTCPU})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,19 +9,20 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
 // Prediction is what one inference of a batch costs: seconds, joules, watts and bytes. The interval holds IntervalLevel
 // of measurements, as far as residuals or priors tell.
 type Prediction struct {
-	Model     string      `json:"model"`
-	Device    string      `json:"device"`
-	Runtime   Runtime     `json:"runtime"`
-	Precision specs.DType `json:"precision"`
-	Threads   int         `json:"threads,omitempty"`
-	Batch     int64       `json:"batch"`
-	Dims      dim.Env     `json:"dims"`
+	Model     string       `json:"model"`
+	Device    string       `json:"device"`
+	Runtime   plan.Runtime `json:"runtime"`
+	Precision specs.DType  `json:"precision"`
+	Threads   int          `json:"threads,omitempty"`
+	Batch     int64        `json:"batch"`
+	Dims      dim.Env      `json:"dims"`
 
 	LatencyS      float64 `json:"latency_s"` // of the whole batch
 	LatencyLowS   float64 `json:"latency_low_s"`

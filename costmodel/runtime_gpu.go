@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // ortCUDALevels are the transformers of ONNX Runtime that apply to its CUDA provider: those of the CPU provider, less
@@ -341,7 +342,7 @@ func eliminateConcat(g *graph) bool {
 // onGPU reports whether n launches something: views, tensors written in place and shape arithmetic do not.
 func (n *gnode) onGPU() bool {
 	switch n.kind() {
-	case KindView, KindHost:
+	case plan.KindView, plan.KindHost:
 		return false
 	}
 	return !n.inPlace && (n.origin == nil || len(n.src) != 1 || !steersOnly(n.origin))

@@ -8,6 +8,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -24,7 +25,7 @@ const (
 // load is what one execution of a kernel asks of a device, as numbers: a Kernel under a binding of the free dimensions
 // and a precision. Counts are as in op.Work; Read, Written and Weights are bytes in the element sizes of the precision.
 type load struct {
-	Kernel   *Kernel
+	Kernel   *plan.Kernel
 	Times    float64 // executions in one inference
 	FLOPs    float64
 	MACs     float64
@@ -87,14 +88,14 @@ type timeModel interface {
 
 // sized is bytes of tensors in the model's element size, and what the precision makes of them.
 type sized struct {
-	bytes Formula
+	bytes plan.Formula
 	scale float64
 }
 
 // loadForm is a load whose numbers are formulas still.
 type loadForm struct {
-	kernel                      *Kernel
-	times, flops, macs, special Formula
+	kernel                      *plan.Kernel
+	times, flops, macs, special plan.Formula
 	read, written, weights      []sized
 	products                    []productForm
 	precision                   specs.DType
@@ -103,35 +104,35 @@ type loadForm struct {
 
 type productForm struct {
 	kind                   op.ContractionKind
-	batch, groups, m, n, k Formula
+	batch, groups, m, n, k plan.Formula
 	window, strides        []int64
 	weight                 bool
 }
 
 // newLoadForm prepares a kernel for evaluation at a precision.
-func newLoadForm(k *Kernel, p specs.DType) loadForm {
-	f := loadForm{kernel: k, times: NewFormula(k.Times), flops: NewFormula(k.Work.FLOPs()), macs: NewFormula(k.Work.MACs),
-		special: NewFormula(k.Work.Special), precision: p}
+func newLoadForm(k *plan.Kernel, p specs.DType) loadForm {
+	f := loadForm{kernel: k, times: plan.NewFormula(k.Times), flops: plan.NewFormula(k.Work.FLOPs()), macs: plan.NewFormula(k.Work.MACs),
+		special: plan.NewFormula(k.Work.Special), precision: p}
 	for _, c := range k.Contraction {
-		f.products = append(f.products, productForm{kind: c.Kind, batch: NewFormula(c.Batch), groups: NewFormula(c.Groups),
-			m: NewFormula(c.M), n: NewFormula(c.N), k: NewFormula(c.K), window: c.Window, strides: c.Strides, weight: c.Weight >= 0})
+		f.products = append(f.products, productForm{kind: c.Kind, batch: plan.NewFormula(c.Batch), groups: plan.NewFormula(c.Groups),
+			m: plan.NewFormula(c.M), n: plan.NewFormula(c.N), k: plan.NewFormula(c.K), window: c.Window, strides: c.Strides, weight: c.Weight >= 0})
 	}
 	if len(k.Contraction) > 0 && len(k.Inputs) > 0 && (k.Inputs[0].DType == onnx.Int8 || k.Inputs[0].DType == onnx.Uint8) {
 		f.precision = specs.INT8
 	}
 	sizes := elementSizes(k, p)
-	if k.indexed() != nil {
+	if k.Indexed() != nil {
 		scale := 1.0
 		if vs := append(append([]*op.Value(nil), k.Inputs...), k.Outputs...); len(vs) > 0 {
 			scale = sizes.scale(vs[len(vs)-1].DType)
 		}
-		f.read = []sized{{NewFormula(k.Read()), scale}}
-		f.written = []sized{{NewFormula(k.Written()), scale}}
-		f.weights = []sized{{NewFormula(k.WeightBytes()), scale}}
-	} else if !k.still() {
+		f.read = []sized{{plan.NewFormula(k.Read()), scale}}
+		f.written = []sized{{plan.NewFormula(k.Written()), scale}}
+		f.weights = []sized{{plan.NewFormula(k.WeightBytes()), scale}}
+	} else if !k.MovesNoData() {
 		var in []*op.Value
 		for _, v := range k.Inputs {
-			if !contains(k.steers, v) {
+			if !contains(k.ShapeInputs, v) {
 				in = append(in, v)
 			}
 		}
@@ -142,7 +143,7 @@ func newLoadForm(k *Kernel, p specs.DType) loadForm {
 }
 
 // missingReason says why no time can be given for a kernel.
-func missingReason(k *Kernel) string {
+func missingReason(k *plan.Kernel) string {
 	switch {
 	case k.Anchor != nil && k.Anchor.Rule == nil:
 		return "operator " + k.Anchor.Op() + " has no rule"
@@ -167,11 +168,11 @@ type elementSize struct{ bits int }
 // elementSizes is the storage of a kernel's floating-point tensors: that of the precision; for int8, only kernels that
 // a quantised network runs in integers (products, pooling, movement and arithmetic without special functions) shrink,
 // and the others stay in fp32.
-func elementSizes(k *Kernel, p specs.DType) elementSize {
+func elementSizes(k *plan.Kernel, p specs.DType) elementSize {
 	if p == specs.INT8 {
 		switch {
-		case k.Kind == KindContraction, k.Kind == KindPooling, k.Kind == KindMovement, k.Kind == KindReorder,
-			k.Kind == KindElementwise && k.Work.Special.Is(0):
+		case k.Kind == plan.KindContraction, k.Kind == plan.KindPooling, k.Kind == plan.KindMovement, k.Kind == plan.KindReorder,
+			k.Kind == plan.KindElementwise && k.Work.Special.Is(0):
 		default:
 			return elementSize{32}
 		}
@@ -205,7 +206,7 @@ func (s elementSize) sum(vs []*op.Value) []sized {
 		sums[f] = sums[f].Add(b)
 	}
 	for _, f := range order {
-		out = append(out, sized{NewFormula(sums[f]), f})
+		out = append(out, sized{plan.NewFormula(sums[f]), f})
 	}
 	return out
 }
@@ -213,7 +214,7 @@ func (s elementSize) sum(vs []*op.Value) []sized {
 // eval fills l with the numbers under env.
 func (f *loadForm) eval(env dim.Env, l *load) error {
 	var firstErr error
-	num := func(x *Formula) float64 {
+	num := func(x *plan.Formula) float64 {
 		v, err := x.Eval(env)
 		if err != nil && firstErr == nil {
 			firstErr = err

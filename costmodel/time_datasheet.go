@@ -8,6 +8,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -39,7 +40,7 @@ const (
 
 // newDatasheetModel prepares a device for a runtime, precision and number of threads (CPUs; 0 for all cores).
 // weights is all constant bytes of the plan, which decides whether they stay in the cache.
-func newDatasheetModel(d *specs.Device, rt Runtime, p specs.DType, threads int, weights float64) (*datasheetModel, error) {
+func newDatasheetModel(d *specs.Device, rt plan.Runtime, p specs.DType, threads int, weights float64) (*datasheetModel, error) {
 	m := &datasheetModel{device: d, units: d.Compute.Units.Value, cpu: d.Class == specs.CPU, products: map[specs.DType]gemmRate{}}
 	share := 1.0
 	if m.cpu {
@@ -120,14 +121,14 @@ func (m *datasheetModel) lastCache(share float64) {
 
 // overheads takes the host's and the device's cost per kernel. An eager framework dispatches every operator; compiled
 // runtimes only launch.
-func (m *datasheetModel) overheads(rt Runtime) {
+func (m *datasheetModel) overheads(rt plan.Runtime) {
 	o := m.device.Overhead
 	if m.cpu {
 		m.start = o.DispatchS.Or(0)
 		return
 	}
 	m.start, m.gap = startGPU, o.GapS.Or(0)
-	if rt == Eager || rt == Torch7 {
+	if rt == plan.Eager || rt == plan.Torch7 {
 		m.dispatch = o.DispatchS.Or(o.LaunchS.Or(0))
 	} else {
 		m.dispatch = o.LaunchS.Or(0)
@@ -146,7 +147,7 @@ func (m *datasheetModel) times(loads []load, _ dim.Env, out []kernelTime) error 
 // kernel is max(arithmetic, traffic) after the start.
 func (m *datasheetModel) kernel(l *load) kernelTime {
 	switch l.Kernel.Kind {
-	case KindView, KindHost, KindControl, KindContainer:
+	case plan.KindView, plan.KindHost, plan.KindControl, plan.KindContainer:
 		return m.pack(0, priorCount, priorCount, 0, 0, 1)
 	}
 	memory, inCache, cacheBytes := m.bw.seconds(l.Read, l.Written, l.Weights)

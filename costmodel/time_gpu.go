@@ -6,6 +6,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -49,7 +50,7 @@ func newGPUModel(s setup) (timeModel, error) {
 	}
 	if o, ok := s.fit.Groups[gpuOverhead]; ok {
 		m.gap = o.Term("gap_s")
-		if s.plan.Runtime != Eager && s.plan.Runtime != Torch7 {
+		if s.plan.Runtime != plan.Eager && s.plan.Runtime != plan.Torch7 {
 			m.dispatch = o.Term("launch_s")
 		}
 	}
@@ -66,7 +67,7 @@ func (m *gpuModel) times(loads []load, _ dim.Env, out []kernelTime) error {
 // kernel is start + max(arithmetic, traffic).
 func (m *gpuModel) kernel(l *load) kernelTime {
 	switch l.Kernel.Kind {
-	case KindView, KindHost, KindControl, KindContainer:
+	case plan.KindView, plan.KindHost, plan.KindControl, plan.KindContainer:
 		return kernelTime{Group: gpuMemory}
 	}
 	traffic, _, cacheBytes := m.bw.seconds(l.Read, l.Written, l.Weights)

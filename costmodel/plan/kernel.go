@@ -1,4 +1,4 @@
-package costmodel
+package plan
 
 import (
 	"slices"
@@ -53,8 +53,8 @@ const (
 
 // The operator domains of ONNX Runtime.
 const (
-	domainMS    = "com.microsoft"
-	domainNCHWc = "com.microsoft.nchwc"
+	DomainMS    = "com.microsoft"
+	DomainNCHWc = "com.microsoft.nchwc"
 )
 
 // Kernel is what a runtime launches for one or several graph nodes.
@@ -91,9 +91,9 @@ type Kernel struct {
 	// Partial says that the work or the traffic could not be counted in full.
 	Partial bool
 
-	steers []*op.Value  // inputs that only steer it: no traffic
-	attrs  attributes   // of the node of the optimised graph, where the runtime rewrites one
-	args   [2]*op.Value // its first operands there, constants included; nil for those that it does not have
+	ShapeInputs []*op.Value  // inputs that only steer it: no traffic
+	Attrs       Attributes   // of the node of the optimised graph, where the runtime rewrites one
+	Args        [2]*op.Value // its first operands there, constants included; nil for those that it does not have
 }
 
 // FullOp returns the operator of a kernel with its domain, such as "com.microsoft.nchwc.Conv".
@@ -106,15 +106,15 @@ func (k *Kernel) FullOp() string {
 
 // Read is the bytes of activations that one execution reads, weights apart. Fused intermediates cost nothing.
 func (k *Kernel) Read() dim.Dim {
-	if n := k.indexed(); n != nil {
+	if n := k.Indexed(); n != nil {
 		return n.Read.Sub(constantTraffic(n))
 	}
-	if k.still() {
+	if k.MovesNoData() {
 		return dim.Dim{}
 	}
 	var s dim.Dim
 	for _, v := range k.Inputs {
-		if b, ok := v.Bytes(); ok && !slices.Contains(k.steers, v) {
+		if b, ok := v.Bytes(); ok && !slices.Contains(k.ShapeInputs, v) {
 			s = s.Add(b)
 		}
 	}
@@ -123,10 +123,10 @@ func (k *Kernel) Read() dim.Dim {
 
 // Written is the bytes that one execution writes.
 func (k *Kernel) Written() dim.Dim {
-	if n := k.indexed(); n != nil {
+	if n := k.Indexed(); n != nil {
 		return n.Written
 	}
-	if k.still() {
+	if k.MovesNoData() {
 		return dim.Dim{}
 	}
 	var s dim.Dim
@@ -140,10 +140,10 @@ func (k *Kernel) Written() dim.Dim {
 
 // WeightBytes is the bytes of constants that one execution reads: all of a matrix, the touched rows of a table.
 func (k *Kernel) WeightBytes() dim.Dim {
-	if n := k.indexed(); n != nil {
+	if n := k.Indexed(); n != nil {
 		return constantTraffic(n)
 	}
-	if k.still() {
+	if k.MovesNoData() {
 		return dim.Dim{}
 	}
 	var s dim.Dim
@@ -155,13 +155,13 @@ func (k *Kernel) WeightBytes() dim.Dim {
 	return s
 }
 
-// still reports whether the kernel moves no bytes worth counting.
-func (k *Kernel) still() bool {
+// MovesNoData reports whether the kernel moves no bytes worth counting.
+func (k *Kernel) MovesNoData() bool {
 	return k.Kind == KindView || k.Kind == KindHost || k.Kind == KindControl
 }
 
-// indexed returns the node of a kernel whose operator says itself which part of its operands it touches.
-func (k *Kernel) indexed() *analyzer.Node {
+// Indexed returns the node of a kernel whose operator says itself which part of its operands it touches.
+func (k *Kernel) Indexed() *analyzer.Node {
 	if len(k.Nodes) == 1 && k.Nodes[0].Rule != nil && k.Nodes[0].Rule.Traffic != nil {
 		return k.Nodes[0]
 	}
@@ -190,7 +190,7 @@ func constantTraffic(n *analyzer.Node) dim.Dim {
 // Permutation is the order that a Transpose of that rank gives the axes: as the runtime rewrote it where it moved or merged
 // transposes; the axes are reversed where none is stated.
 func (k *Kernel) Permutation(rank int) []int64 {
-	if perm := k.attrs.intsAttr("perm"); len(perm) == rank {
+	if perm := k.Attrs.IntsAttr("perm"); len(perm) == rank {
 		return perm
 	}
 	perm := make([]int64, rank)

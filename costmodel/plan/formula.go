@@ -1,4 +1,4 @@
-package costmodel
+package plan
 
 import "github.com/onnxcost/onnxcost/analyzer/dim"
 
