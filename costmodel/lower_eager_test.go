@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/costmodel/internal/lower"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
@@ -21,7 +22,7 @@ func TestEagerOperators(t *testing.T) {
 		{"resnet18", map[string]int{"Conv": 20, "BatchNormalization": 20, "Relu": 17, "Add": 8, "MaxPool": 1, "AveragePool": 1, "Gemm": 1}},
 	} {
 		r := zooReport(t, c.net)
-		p, err := Lower(r, plan.Eager, avx512)
+		p, err := lower.Lower(r, plan.Eager, avx512)
 		if err != nil {
 			t.Fatal(err)
 		}

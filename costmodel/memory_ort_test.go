@@ -13,6 +13,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/costmodel/internal/lower"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
@@ -82,7 +83,7 @@ func TestORTMemory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if p, err = Lower(r, plan.ORTCPU, avx512); err != nil {
+			if p, err = lower.Lower(r, plan.ORTCPU, avx512); err != nil {
 				t.Fatal(err)
 			}
 			plans[row.model] = p
@@ -134,7 +135,7 @@ func TestEagerMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, rt := range []plan.Runtime{plan.Eager, plan.ORTCUDA, plan.TensorRT, plan.Torch7, plan.ORTCPU} {
-		p, err := Lower(r, rt, avx512)
+		p, err := lower.Lower(r, rt, avx512)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/costmodel/internal/lower"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -41,7 +42,7 @@ func TestPaperMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := Lower(r, plan.Torch7, avx512)
+		plan, err := lower.Lower(r, plan.Torch7, avx512)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/costmodel/internal/lower"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -36,7 +37,7 @@ func TestLoweringsShareNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			graphs = sync.Pool{New: graphs.New} // forget what has been used
+			lower.Graphs = sync.Pool{New: lower.Graphs.New} // forget what has been used
 			j := &job{name: fmt.Sprintf("%s, %s", r.Model.Path, runtime), report: r, device: d, runtime: runtime}
 			c, err := Compile(context.Background(), r, d, Options{Runtime: runtime})
 			if err != nil {

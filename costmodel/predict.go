@@ -10,6 +10,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/costmodel/internal/lower"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -118,7 +119,7 @@ func Compile(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options
 		return nil, err
 	}
 	cpu, assumed := processorOf(d)
-	lowered, err := Lower(r, p.Runtime, cpu)
+	lowered, err := lower.Lower(r, p.Runtime, cpu)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package costmodel
+package lower
 
 import (
 	"cmp"
@@ -161,9 +161,9 @@ func (n *gnode) producer(i int) *gnode {
 	return nil
 }
 
-// graphs holds graphs whose work is done, for their slabs. Nothing that outlives the lowering may point to the nodes and
+// Graphs holds graphs whose work is done, for their slabs. Nothing that outlives the lowering may point to the nodes and
 // tensors in them: a Plan keeps values, sources and attributes, whose memory is never given back.
-var graphs = sync.Pool{New: func() any { return &graph{live: make(map[string]int, 16)} }}
+var Graphs = sync.Pool{New: func() any { return &graph{live: make(map[string]int, 16)} }}
 
 // zeroed is a slice of n zero elements in the memory of s, where that is enough; what lies beyond them is not cleared.
 func zeroed[T any](s []T, n int) []T {
@@ -181,14 +181,14 @@ func (g *graph) release() {
 	*g = graph{live: g.live, epoch: g.epoch, stamp: g.stamp, nodes: g.nodes[:0], tensors: g.tensors, stack: g.stack[:0],
 		nodeSlab: g.nodeSlab, tensorSlab: g.tensorSlab, list: g.list, useSlab: g.useUsed, extentStack: g.extentStack[:0],
 		packedSlab: g.packedSlab}
-	graphs.Put(g)
+	Graphs.Put(g)
 }
 
 // newGraph makes the mutable form of nodes, which read inputs and make outputs. Nodes that inference folded although
 // a runtime may have to execute them are put back where something uses them.
 func newGraph(r *analyzer.Report, nodes []*analyzer.Node, outputs []*op.Value) *graph {
 	nodes = withFolded(r, nodes)
-	g := graphs.Get().(*graph)
+	g := Graphs.Get().(*graph)
 	g.epoch++ // not 0, which stands for never
 	g.opset, _ = r.Model.Opset("")
 	args := 0
