@@ -15,6 +15,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
 	"github.com/onnxcost/onnxcost/costmodel/internal/lower"
+	"github.com/onnxcost/onnxcost/costmodel/internal/memory"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -93,7 +94,7 @@ func evaluated(c *Predictor) []byte {
 			fmt.Fprintln(&b, err)
 		}
 	}
-	m, err := Memory(c.Plan, nil, MemoryOptions{Threads: 2})
+	m, err := memory.Of(c.Plan, nil, memory.Options{Threads: 2})
 	fmt.Fprintf(&b, "%+v %v\n", m, err)
 	for _, k := range c.Plan.Kernels {
 		fmt.Fprintln(&b, k.Name, k.FullOp(), k.Inputs, k.Outputs, k.Weights, k.Work, k.Read(), k.Written(), k.Layout)

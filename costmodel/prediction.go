@@ -9,6 +9,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/costmodel/internal/memory"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -170,7 +171,7 @@ func needDims(err error) error {
 
 // memory is what the runtime needs.
 func (p *Predictor) memory(out *Prediction, env dim.Env) error {
-	m, err := Memory(p.Plan, env, MemoryOptions{Threads: p.Threads, Scale: p.actScale})
+	m, err := memory.Of(p.Plan, env, memory.Options{Threads: p.Threads, Scale: p.actScale})
 	if err != nil {
 		return needDims(err)
 	}

@@ -2,7 +2,9 @@ package costmodel
 
 import (
 	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/costmodel/internal/lower"
+	"github.com/onnxcost/onnxcost/costmodel/internal/memory"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -13,6 +15,12 @@ type (
 	Kernel      = plan.Kernel
 	Runtime     = plan.Runtime
 	RuntimeInfo = plan.RuntimeInfo
+)
+
+// MemoryUse is what a runtime needs to run a Plan once, MemoryOptions steer Memory.
+type (
+	MemoryUse     = memory.Use
+	MemoryOptions = memory.Options
 )
 
 // The runtimes.
@@ -38,4 +46,12 @@ const CodeRuntimeGraph = lower.CodeRuntimeGraph
 // not exist.
 func Lower(r *analyzer.Report, rt Runtime, cpu *specs.Processor) (*Plan, error) {
 	return lower.Lower(r, rt, cpu)
+}
+
+// Memory says what the runtime of a Plan needs under a binding of its free dimensions: for ort-cpu what its planner and
+// its arena do, for eager the caching allocator of a framework, for torch7-cudnn5 modules that keep their outputs, for
+// runtimes on accelerators a plan in one block with its bounds. It is safe for concurrent use. The error names the
+// dimensions without a value, or a runtime without a memory model.
+func Memory(p *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
+	return memory.Of(p, env, opt)
 }

@@ -1,4 +1,4 @@
-package costmodel
+package memory
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
-// MemoryUse is what a runtime needs to run a Plan once. All figures are bytes.
-type MemoryUse struct {
+// Use is what a runtime needs to run a Plan once. All figures are bytes.
+type Use struct {
 	// WeightBytes is what the session holds before the first kernel: constants as the runtime keeps them, in its packed
 	// form where it packs them.
 	WeightBytes int64
@@ -31,21 +31,21 @@ type MemoryUse struct {
 }
 
 // PeakBytes is WeightBytes + ActivationBytes.
-func (m *MemoryUse) PeakBytes() int64 { return m.WeightBytes + m.ActivationBytes }
+func (m *Use) PeakBytes() int64 { return m.WeightBytes + m.ActivationBytes }
 
-// MemoryOptions steer Memory. The zero value is one thread and the element sizes of the model.
-type MemoryOptions struct {
+// Options steer Memory. The zero value is one thread and the element sizes of the model.
+type Options struct {
 	// Threads is the number of threads inside an operator, which share workspaces of their own; 0 is 1.
 	Threads int
 	// Scale is the width of the predicted precision over that of the model's floating-point tensors; 0 is 1.
 	Scale float64
 }
 
-// Memory says what the runtime of a Plan needs under a binding of its free dimensions: for ort-cpu what its planner and
+// Of says what the runtime of a Plan needs under a binding of its free dimensions: for ort-cpu what its planner and
 // its arena do, for eager the caching allocator of a framework, for torch7-cudnn5 modules that keep their outputs, for
 // runtimes on accelerators a plan in one block with its bounds. It is safe for concurrent use. The error names the
 // dimensions without a value, or a runtime without a memory model.
-func Memory(lowered *plan.Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
+func Of(lowered *plan.Plan, env dim.Env, opt Options) (*Use, error) {
 	if env == nil {
 		env = lowered.Report.Dims
 	}
@@ -55,7 +55,7 @@ func Memory(lowered *plan.Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, err
 	if opt.Scale <= 0 {
 		opt.Scale = 1
 	}
-	var m *MemoryUse
+	var m *Use
 	var err error
 	switch lowered.Runtime {
 	case plan.ORTCPU:
@@ -76,7 +76,7 @@ func Memory(lowered *plan.Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, err
 }
 
 // sizeOf evaluates a size; unknown ones are 0 and noted.
-func (m *MemoryUse) sizeOf(bytes dim.Dim, known bool, what string, env dim.Env) (int64, error) {
+func (m *Use) sizeOf(bytes dim.Dim, known bool, what string, env dim.Env) (int64, error) {
 	if !known {
 		m.unknown(fmt.Sprintf("the size of %s is not known", what))
 		return 0, nil
@@ -91,7 +91,7 @@ func (m *MemoryUse) sizeOf(bytes dim.Dim, known bool, what string, env dim.Env) 
 // maxUnknown bounds the list of what is not known.
 const maxUnknown = 8
 
-func (m *MemoryUse) unknown(text string) {
+func (m *Use) unknown(text string) {
 	if len(m.Unknown) < maxUnknown {
 		m.Unknown = append(m.Unknown, text)
 	}

@@ -1,4 +1,4 @@
-package costmodel
+package memory
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 
 // ortMemory runs the allocation plan of ONNX Runtime's CPU provider through its arena. Memory patterns are off: with
 // them the runtime asks for one block from the second run on, which is a little larger or smaller.
-func ortMemory(plan *plan.Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
-	m := &MemoryUse{PeakKernel: -1}
+func ortMemory(plan *plan.Plan, env dim.Env, opt Options) (*Use, error) {
+	m := &Use{PeakKernel: -1}
 	if err := ortWeights(m, plan, env); err != nil {
 		return nil, err
 	}
@@ -28,9 +28,9 @@ func ortMemory(plan *plan.Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, err
 
 // ortRun is one inference.
 type ortRun struct {
-	m     *MemoryUse
+	m     *Use
 	env   dim.Env
-	opt   MemoryOptions
+	opt   Options
 	arena *bfcArena
 	live  int64
 	peak  int64
@@ -114,7 +114,7 @@ func (r *ortRun) workspace(k *plan.Kernel) error {
 }
 
 // ortWeights adds up what the session holds: constants, those that a product reads as a matrix in panels of 16 columns.
-func ortWeights(m *MemoryUse, plan *plan.Plan, env dim.Env) error {
+func ortWeights(m *Use, plan *plan.Plan, env dim.Env) error {
 	seen := map[*op.Value]bool{}
 	for _, k := range plan.Kernels {
 		for i, w := range k.Weights {
@@ -152,7 +152,7 @@ func ortWeights(m *MemoryUse, plan *plan.Plan, env dim.Env) error {
 }
 
 // addWeight adds the size of a constant.
-func (m *MemoryUse) addWeight(w *op.Value, env dim.Env) error {
+func (m *Use) addWeight(w *op.Value, env dim.Env) error {
 	b, known := w.Bytes()
 	n, err := m.sizeOf(b, known, w.Name, env)
 	if err == nil {

@@ -1,4 +1,4 @@
-package costmodel
+package memory
 
 import (
 	"context"
@@ -15,7 +15,11 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
 	"github.com/onnxcost/onnxcost/costmodel/internal/lower"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
+	"github.com/onnxcost/onnxcost/specs"
 )
+
+// avx512 is the processor that the records are of.
+var avx512 = &specs.Processor{Features: []specs.Feature{specs.AVX, specs.AVX2, specs.FMA, specs.AVX512F}}
 
 // recordedMemory is a row of testdata/ort_memory.csv.
 type recordedMemory struct {
@@ -94,7 +98,7 @@ func TestORTMemory(t *testing.T) {
 				env[s] = 32
 			}
 		}
-		m, err := Memory(p, env, MemoryOptions{})
+		m, err := Of(p, env, Options{})
 		if err != nil {
 			t.Fatalf("%s: %v", row.model, err)
 		}
@@ -139,7 +143,7 @@ func TestEagerMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		full, err := Memory(p, nil, MemoryOptions{})
+		full, err := Of(p, nil, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +156,7 @@ func TestEagerMemory(t *testing.T) {
 		if rt == plan.Torch7 {
 			continue // the figures are those of 32 bits
 		}
-		half, err := Memory(p, nil, MemoryOptions{Scale: 0.5})
+		half, err := Of(p, nil, Options{Scale: 0.5})
 		if err != nil {
 			t.Fatal(err)
 		}

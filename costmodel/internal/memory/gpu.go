@@ -1,4 +1,4 @@
-package costmodel
+package memory
 
 import (
 	"github.com/onnxcost/onnxcost/analyzer"
@@ -10,7 +10,7 @@ import (
 // the graph needs when everything that may share memory does, not above the sum of live tensors when nothing does. The
 // figure itself is a plan of the graph's activations in one block, which is what such runtimes aim at (TensorRT) or what
 // their planners come to (ONNX Runtime on a device). Workspaces of convolutions and products are not in it.
-func deviceMemory(plan *plan.Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
+func deviceMemory(plan *plan.Plan, env dim.Env, opt Options) (*Use, error) {
 	r := plan.Report
 	a, err := r.Arena(env, analyzer.ArenaOptions{Align: 256, Planner: analyzer.PlanBestFit})
 	if err != nil {
@@ -21,7 +21,7 @@ func deviceMemory(plan *plan.Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, 
 		return nil, err
 	}
 	scale := func(n int64) int64 { return int64(float64(n) * opt.Scale) }
-	m := &MemoryUse{PeakKernel: -1, WeightBytes: int64(weightBytesOf(r, opt)), ActivationBytes: scale(a.Bytes),
+	m := &Use{PeakKernel: -1, WeightBytes: int64(weightBytesOf(r, opt)), ActivationBytes: scale(a.Bytes),
 		ActivationLowBytes: scale(min(a.Bound, l.PeakBytes)), ActivationHighBytes: scale(max(a.Bytes, l.PeakBytes))}
 	m.InUseBytes, m.HeldBytes = m.ActivationBytes, m.ActivationBytes
 	m.unknown("what the runtime fuses out of memory, and its workspaces")

@@ -1,4 +1,4 @@
-package costmodel
+package memory
 
 import (
 	"github.com/onnxcost/onnxcost/analyzer"
@@ -54,9 +54,9 @@ func (a *cachingAllocator) held() int64  { return a.small.held + a.large.held }
 // Two rules are not known, so the figure is an interval. Modules may be built to work in place (inplace=True), which the
 // exported graph does not tell: the low end writes every element-wise result over an input that dies. And convolution
 // libraries choose workspaces by measuring: the high end is what the allocator holds in segments.
-func eagerMemory(plan *plan.Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
+func eagerMemory(plan *plan.Plan, env dim.Env, opt Options) (*Use, error) {
 	r := plan.Report
-	m := &MemoryUse{PeakKernel: -1, WeightBytes: int64(weightBytesOf(r, opt))}
+	m := &Use{PeakKernel: -1, WeightBytes: int64(weightBytesOf(r, opt))}
 	separate, partial, err := r.ViewBuffers(env)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func eagerMemory(plan *plan.Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, e
 		m.unknown("the size of some tensor is not known")
 	}
 	m.unknown("whether modules work in place, and the workspaces of convolutions")
-	low := eagerRun(&MemoryUse{}, inPlace, len(r.Nodes), opt.Scale)
+	low := eagerRun(&Use{}, inPlace, len(r.Nodes), opt.Scale)
 	a := eagerRun(m, separate, len(r.Nodes), opt.Scale)
 	m.ActivationBytes, m.HeldBytes = a.peak, a.held
 	m.InUseBytes = a.inUse
@@ -80,7 +80,7 @@ func eagerMemory(plan *plan.Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, e
 // eagerPeaks are the peaks of what was asked for and of what the allocator had in use, and what it holds.
 type eagerPeaks struct{ peak, inUse, held int64 }
 
-func eagerRun(m *MemoryUse, bufs []analyzer.Buffer, steps int, scale float64) (p eagerPeaks) {
+func eagerRun(m *Use, bufs []analyzer.Buffer, steps int, scale float64) (p eagerPeaks) {
 	a := newCachingAllocator()
 	at := make([]int64, len(bufs))
 	size := func(i int) int64 { return int64(float64(bufs[i].Bytes) * scale) }
@@ -111,7 +111,7 @@ func eagerRun(m *MemoryUse, bufs []analyzer.Buffer, steps int, scale float64) (p
 	return p
 }
 
-func weightBytesOf(r *analyzer.Report, opt MemoryOptions) (sum float64) {
+func weightBytesOf(r *analyzer.Report, opt Options) (sum float64) {
 	for _, w := range r.Weights {
 		if n, err := w.Bytes.Eval(r.Dims); err == nil {
 			if w.Value.DType.IsFloat() {

@@ -1,4 +1,4 @@
-package costmodel
+package memory
 
 import (
 	"github.com/onnxcost/onnxcost/analyzer/dim"

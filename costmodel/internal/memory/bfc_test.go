@@ -1,4 +1,4 @@
-package costmodel
+package memory
 
 import (
 	"math/rand/v2"

@@ -1,4 +1,4 @@
-package costmodel
+package memory
 
 import (
 	_ "embed"
@@ -88,7 +88,7 @@ func (c *torch7MemoryFit) bytes(s torch7Sizes) float64 {
 
 // torch7Memory evaluates the form. ActivationBytes is all that is not weights: the framework, what loading takes beside
 // the weights, and the outputs of the modules.
-func torch7Memory(plan *plan.Plan, env dim.Env) (*MemoryUse, error) {
+func torch7Memory(plan *plan.Plan, env dim.Env) (*Use, error) {
 	c, err := torch7Coefficients()
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func torch7Memory(plan *plan.Plan, env dim.Env) (*MemoryUse, error) {
 	}
 	net := c.bytes(s)
 	rest := func(total float64) int64 { return int64(math.Round(max(0, total-s.weights))) }
-	m := &MemoryUse{PeakKernel: -1, WeightBytes: int64(s.weights), ActivationBytes: rest(net), ActivationLowBytes: rest(net * c.Low),
+	m := &Use{PeakKernel: -1, WeightBytes: int64(s.weights), ActivationBytes: rest(net), ActivationLowBytes: rest(net * c.Low),
 		ActivationHighBytes: rest(net * c.High)}
 	m.InUseBytes, m.HeldBytes = m.ActivationBytes, m.ActivationBytes
 	m.unknown("which modules work in place, and the workspaces of convolutions")

@@ -1,8 +1,9 @@
-package costmodel
+package memory
 
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"maps"
 	"math"
 	"os"
@@ -19,6 +20,8 @@ import (
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
+
+var updateFit = flag.Bool("update", false, "rewrite the fitted coefficients")
 
 // memoryPoint is a point of Figure 5.
 type memoryPoint struct {
@@ -42,7 +45,7 @@ func TestPaperMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := lower.Lower(r, plan.Torch7, avx512)
+		plan, err := lower.Lower(r, plan.Torch7, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +58,7 @@ func TestPaperMemory(t *testing.T) {
 		}
 	}
 	c := fitPaperMemory(points)
-	if *update {
+	if *updateFit {
 		data, err := json.MarshalIndent(c, "", " ")
 		if err != nil {
 			t.Fatal(err)
@@ -75,7 +78,7 @@ func TestPaperMemory(t *testing.T) {
 	var all float64
 	errs := map[string][]float64{}
 	for _, p := range points {
-		m, err := Memory(p.plan, p.env, MemoryOptions{})
+		m, err := Of(p.plan, p.env, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +139,7 @@ func fitPaperMemory(points []memoryPoint) torch7MemoryFit {
 		ratios[i] = p.measured / c.bytes(p.sizes)
 	}
 	slices.Sort(ratios)
-	tail := int(float64(len(ratios)) * (1 - IntervalLevel) / 2)
+	tail := int(float64(len(ratios)) * (1 - 0.9) / 2)
 	c.Low, c.High = min(1, ratios[tail]), max(1, ratios[len(ratios)-1-tail])
 	return c
 }
