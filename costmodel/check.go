@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/onnxcost/onnxcost/analyzer"
-	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
@@ -265,7 +264,7 @@ func (c *checker) judge(ctx context.Context, k *specs.BudgetCase) ([]LimitVerdic
 			s.env, s.samples = s.prediction.Dims, s.prediction.Batch
 		}
 	} else {
-		s.env, s.samples, err = bindBatch(c.report, k.Batch)
+		s.env, s.samples, err = BindBatch(c.report, k.Batch)
 	}
 	if err != nil {
 		path := k.Path + ".dims"
@@ -370,17 +369,6 @@ func (c *checker) compile(ctx context.Context, k *specs.BudgetCase) (err error) 
 		c.compiled = key
 	}
 	return err
-}
-
-// bindBatch is the binding of a batch without a device, and the number of samples in it.
-func bindBatch(r *analyzer.Report, batch int64) (dim.Env, int64, error) {
-	p := &Predictor{Plan: &plan.Plan{Report: r}}
-	p.leading(r)
-	env, n, err := p.bind(batch, nil)
-	if err == nil {
-		p.dataDims(env)
-	}
-	return env, n, err
 }
 
 // estimate is a figure with the interval that it lies in; NaN where something is unknown, infinite where an end is open.

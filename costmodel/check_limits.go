@@ -176,7 +176,7 @@ func (s *subject) params() (estimate, error) {
 func (s *subject) arena() (estimate, error) {
 	a, err := s.report.Arena(s.env, analyzer.ArenaOptions{})
 	if err != nil {
-		return estimate{}, needDims(err)
+		return estimate{}, NeedDims(err)
 	}
 	return s.atLeast(float64(a.Bytes), a.Partial), nil
 }
@@ -184,7 +184,7 @@ func (s *subject) arena() (estimate, error) {
 func (s *subject) peakActivations() (estimate, error) {
 	l, err := s.report.Liveness(s.env)
 	if err != nil {
-		return estimate{}, needDims(err)
+		return estimate{}, NeedDims(err)
 	}
 	return s.atLeast(float64(l.PeakBytes), l.Partial), nil
 }

@@ -128,7 +128,7 @@ func newSide(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options
 			return nil, err
 		}
 		s.env, s.samples = s.prediction.Dims, s.prediction.Batch
-	} else if s.env, s.samples, err = bindBatch(r, o.Batch); err != nil {
+	} else if s.env, s.samples, err = BindBatch(r, o.Batch); err != nil {
 		return nil, err
 	}
 	if err := s.collect(); err != nil {
@@ -177,7 +177,7 @@ func (s *side) collect() (err error) {
 	}
 	live, err := s.report.Liveness(s.env)
 	if err != nil {
-		return needDims(err)
+		return NeedDims(err)
 	}
 	for _, v := range live.Live {
 		if l := s.maker[v.Value]; l != nil {

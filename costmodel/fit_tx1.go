@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
@@ -56,13 +57,19 @@ type paperPoint struct {
 	bytes          float64
 }
 
+// PaperTools turn a network into kernels and bind its batch, which packages above this one do.
+type PaperTools struct {
+	Lower func(*analyzer.Report) (*plan.Plan, error)
+	Bind  func(r *analyzer.Report, batch int64) (dim.Env, int64, error)
+}
+
 // FitPaper fits the time and the power of device d, the paper's board, to the published figures. Nothing is random.
 //
 // Inception-v4 stands in the figures with the operations and parameters of the network without the long branch of its
 // seven Inception-B modules (see the note in specs); the fit leaves those kernels out of the canonical graph, so that
 // time is fitted against the network that was plotted.
-func FitPaper(ctx context.Context, d *specs.Device) (*PaperFit, error) {
-	pts, err := paperPoints(ctx, d)
+func FitPaper(ctx context.Context, d *specs.Device, tools PaperTools) (*PaperFit, error) {
+	pts, err := paperPoints(ctx, tools)
 	if err != nil {
 		return nil, err
 	}
@@ -159,18 +166,18 @@ func netPower(p *paperPoint, coef []float64, t float64) float64 {
 }
 
 // paperPoints evaluates the networks of the figures at their batch sizes.
-func paperPoints(ctx context.Context, d *specs.Device) ([]paperPoint, error) {
+func paperPoints(ctx context.Context, tools PaperTools) ([]paperPoint, error) {
 	paper := specs.Paper()
 	var pts []paperPoint
 	for i := range paper.Networks {
 		n := &paper.Networks[i]
-		forms, p, err := paperKernels(ctx, d, n)
+		forms, r, err := paperKernels(ctx, tools, n)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", n.Name, err)
 		}
 		for j, ms := range n.TimeMS {
 			batch := paper.Batches[j]
-			env, _, err := p.bind(int64(batch), nil)
+			env, _, err := tools.Bind(r, int64(batch))
 			if err != nil {
 				return nil, err
 			}
@@ -194,7 +201,7 @@ func paperPoints(ctx context.Context, d *specs.Device) ([]paperPoint, error) {
 }
 
 // paperKernels are the kernels of a network as the figures have it.
-func paperKernels(ctx context.Context, d *specs.Device, n *specs.PaperNetwork) ([]loadForm, *Predictor, error) {
+func paperKernels(ctx context.Context, tools PaperTools, n *specs.PaperNetwork) ([]loadForm, *analyzer.Report, error) {
 	m, err := zoo.Build(n.Zoo, zoo.None)
 	if err != nil {
 		return nil, nil, err
@@ -203,17 +210,18 @@ func paperKernels(ctx context.Context, d *specs.Device, n *specs.PaperNetwork) (
 	if err != nil {
 		return nil, nil, err
 	}
-	base := *d
-	base.Fits = nil // the fit does not depend on an earlier one
-	p, err := Compile(ctx, r, &base, Options{Runtime: plan.Torch7, Precision: specs.FP32})
+	p, err := tools.Lower(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	forms := p.forms
-	if n.Mismatch {
-		forms = slices.DeleteFunc(slices.Clone(forms), func(f loadForm) bool { return longTower(f.kernel.Name) })
+	forms := make([]loadForm, len(p.Kernels))
+	for i, k := range p.Kernels {
+		forms[i] = newLoadForm(k, specs.FP32)
 	}
-	return forms, p, nil
+	if n.Mismatch {
+		forms = slices.DeleteFunc(forms, func(f loadForm) bool { return longTower(f.kernel.Name) })
+	}
+	return forms, r, nil
 }
 
 // longTower names the kernels that the plotted Inception-v4 lacks.

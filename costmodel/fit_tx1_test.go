@@ -32,7 +32,7 @@ var paperFit = sync.OnceValues(func() (*PaperFit, error) {
 	if err != nil {
 		return nil, err
 	}
-	return FitPaper(context.Background(), d)
+	return FitPaperBoard(context.Background(), d)
 })
 
 // TestPaperFit holds the fit of the paper's board to the limits that the project promises, and to being better than the

@@ -21,6 +21,9 @@ var timeForms = map[string]func(setup) (timeModel, error){
 	FormGPU:    newGPUModel,
 }
 
+// newFitted is the model of the setup's fit, which has one of the known forms.
+func newFitted(s setup) (timeModel, error) { return timeForms[s.fit.Form](s) }
+
 // findTimeFit gives the fit that serves the runtime, threads and precision among the forms that the model knows.
 func findTimeFit(d *specs.Device, rt plan.Runtime, p specs.DType, threads int) *specs.Fit {
 	for i := range d.Fits {

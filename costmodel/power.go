@@ -89,6 +89,12 @@ func (m *powerModel) dynamic(l *load, t *kernelTime) float64 {
 	return per*2*l.MACs + m.perOther*math.Max(0, l.FLOPs-2*l.MACs) + m.perByte*(l.Bytes()-(1-powerCache)*t.CacheBytes)
 }
 
+// width is half the interval of ln(energy), of an inference whose time lies within this ratio of the predicted one: time and
+// power err independently.
+func (m *powerModel) width(ratio float64) float64 {
+	return math.Sqrt(square(math.Log(ratio)) + square(z90*m.sigma))
+}
+
 // stretch is the factor by which an inference of t seconds slows down so that its mean power stays at the limit:
 // the dynamic energy is what it is, and only time can spread it. Where even an active device without work exceeds the
 // limit, nothing is left to stretch.

@@ -34,6 +34,11 @@ func floatType(r *analyzer.Report) onnx.DType {
 	return best
 }
 
+// activationScale is the width of a precision over that of the model's floating-point tensors.
+func activationScale(r *analyzer.Report, p specs.DType) float64 {
+	return elementSize{p.Bits()}.scale(floatType(r))
+}
+
 // weightBytes is the storage of all weights at a precision.
 func weightBytes(r *analyzer.Report, p specs.DType) float64 {
 	s := elementSize{p.Bits()}

@@ -69,8 +69,7 @@ type Predictor struct {
 	forms       []loadForm
 	names       []kernelNames
 	noKernels   bool
-	batchDims   []string // symbols that are a leading dimension of an input
-	batchFixed  int64    // the leading dimension where it is a number; 0 where inputs have none
+	binder      binder
 	weightBytes float64
 	actScale    float64
 	diagnostics []analyzer.Diagnostic
@@ -127,8 +126,8 @@ func Compile(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options
 	if assumed != "" && p.Runtime == plan.ORTCPU {
 		p.note(CodeProcessor, assumed)
 	}
-	p.leading(r)
-	p.weightBytes, p.actScale = weightBytes(r, p.Precision), elementSize{p.Precision.Bits()}.scale(floatType(r))
+	p.binder = newBinder(r)
+	p.weightBytes, p.actScale = weightBytes(r, p.Precision), activationScale(r, p.Precision)
 	p.forms, p.names = slices.Grow(p.forms, len(lowered.Kernels)), slices.Grow(p.names, len(lowered.Kernels))
 	for _, k := range lowered.Kernels {
 		p.forms = append(p.forms, newLoadForm(k, p.Precision))
@@ -171,7 +170,7 @@ func (p *Predictor) threads() error {
 func (p *Predictor) chooseModel() (err error) {
 	p.fit = findTimeFit(p.Device, p.Runtime, p.Precision, p.Threads)
 	if p.fit != nil {
-		p.model, err = timeForms[p.fit.Form](setup{p.Plan, p.Device, p.fit, p.Precision, p.Threads})
+		p.model, err = newFitted(setup{p.Plan, p.Device, p.fit, p.Precision, p.Threads})
 		return err
 	}
 	if len(p.Device.Fits) > 0 {
@@ -208,76 +207,6 @@ func (p *Predictor) diagnose() {
 	if !p.power.known {
 		p.note(CodeNoPower, "energy is unknown: "+noPower)
 	}
-}
-
-// leading finds the symbols that a batch size binds.
-func (p *Predictor) leading(r *analyzer.Report) {
-	for _, v := range r.Inputs {
-		if !v.Ranked || len(v.Shape) == 0 {
-			continue
-		}
-		if n, ok := v.Shape[0].Value(); ok {
-			if p.batchFixed == 0 {
-				p.batchFixed = n
-			}
-			continue
-		}
-		for _, s := range v.Shape[0].Symbols() {
-			if !slices.Contains(p.batchDims, s) {
-				p.batchDims = append(p.batchDims, s)
-			}
-		}
-	}
-}
-
-// bind is the binding of one prediction: the Report's, then dims, then the batch.
-func (p *Predictor) bind(batch int64, dims dim.Env) (dim.Env, int64, error) {
-	r := p.Plan.Report
-	env := make(dim.Env, len(r.Dims)+len(dims)+1)
-	for k, v := range r.Dims {
-		env[k] = v
-	}
-	for k, v := range dims {
-		env[k] = v
-	}
-	switch {
-	case batch < 0:
-		return nil, 0, &OptionError{Msg: fmt.Sprintf("batch %d: want at least 1", batch)}
-	case len(p.batchDims) == 0:
-		if batch > 0 && batch != p.batchFixed {
-			return nil, 0, &OptionError{Msg: fmt.Sprintf("batch %d: the leading dimension of the inputs is fixed at %d; --shape gives another", batch, p.batchFixed)}
-		}
-		return env, max(1, p.batchFixed), nil
-	case batch > 0:
-		for _, s := range p.batchDims {
-			env[s] = batch
-		}
-		return env, batch, nil
-	}
-	n, ok := env[p.batchDims[0]]
-	if !ok {
-		n = 1
-	}
-	return env, max(1, n), nil
-}
-
-// dataDims gives extents that depend on data their upper bounds, and reports which.
-func (p *Predictor) dataDims(env dim.Env) []analyzer.Diagnostic {
-	var ds []analyzer.Diagnostic
-	for _, s := range p.Plan.Report.Symbols {
-		if s.Input != "" {
-			continue
-		}
-		if _, bound := env[s.Name]; bound {
-			continue
-		}
-		if v, err := s.Upper.Eval(env); err == nil && v > 0 {
-			env[s.Name] = v
-			ds = append(ds, analyzer.Diagnostic{Severity: analyzer.SeverityNote, Code: CodeUpperBound, Node: s.Node,
-				Message: fmt.Sprintf("extent %s depends on data; taken as its upper bound %d, --dim %s=N gives another", s.Name, v, s.Name)})
-		}
-	}
-	return ds
 }
 
 func namesOf(k *plan.Kernel) kernelNames {

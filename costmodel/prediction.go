@@ -1,11 +1,9 @@
 package costmodel
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
@@ -120,16 +118,16 @@ func (p *Prediction) EnergyPerMillion() Optional { return 1e6 * p.EnergyPerSampl
 // At evaluates the predictor for a batch size and further dimensions; 0 and nil take the Report's own bindings. The
 // error is an *OptionError for dimensions without a value and for a batch that a fixed leading dimension rules out.
 func (p *Predictor) At(batch int64, dims dim.Env) (*Prediction, error) {
-	env, n, err := p.bind(batch, dims)
+	env, n, err := p.binder.bind(batch, dims)
 	if err != nil {
 		return nil, err
 	}
-	extra := p.dataDims(env)
+	extra := p.binder.dataDims(env)
 	s := p.scratch.Get().(*scratch)
 	defer p.scratch.Put(s)
 	for i := range p.forms {
 		if err := p.forms[i].eval(env, &s.loads[i]); err != nil {
-			return nil, needDims(err)
+			return nil, NeedDims(err)
 		}
 	}
 	if err := p.model.times(s.loads, env, s.times); err != nil {
@@ -156,24 +154,11 @@ func (p *Predictor) At(batch int64, dims dim.Env) (*Prediction, error) {
 	return out, nil
 }
 
-// needDims turns a missing binding into advice.
-func needDims(err error) error {
-	var unbound *dim.UnboundError
-	if errors.As(err, &unbound) && len(unbound.Symbols) > 0 {
-		flags := make([]string, len(unbound.Symbols))
-		for i, s := range unbound.Symbols {
-			flags[i] = "--dim " + s + "=N"
-		}
-		return &OptionError{Msg: fmt.Sprintf("a time needs a value for %s: give %s", strings.Join(unbound.Symbols, ", "), strings.Join(flags, " ")), Err: unbound}
-	}
-	return err
-}
-
 // memory is what the runtime needs.
 func (p *Predictor) memory(out *Prediction, env dim.Env) error {
 	m, err := memory.Of(p.Plan, env, memory.Options{Threads: p.Threads, Scale: p.actScale})
 	if err != nil {
-		return needDims(err)
+		return NeedDims(err)
 	}
 	out.WeightMemoryBytes, out.ActivationMemoryBytes, out.PeakMemoryBytes = m.WeightBytes, m.ActivationBytes, m.PeakBytes()
 	out.ActivationMemoryLowBytes, out.ActivationMemoryHighBytes = m.ActivationLowBytes, m.ActivationHighBytes
@@ -275,9 +260,7 @@ func (p *Predictor) energyInterval(out *Prediction) {
 	if !out.EnergyJ.Known() || out.LatencyS <= 0 {
 		return
 	}
-	width := func(ratio float64) float64 {
-		return math.Sqrt(square(math.Log(ratio)) + square(z90*p.power.sigma))
-	}
+	width := p.power.width
 	out.EnergyLowJ = out.EnergyJ * Optional(math.Exp(-width(out.LatencyLowS/out.LatencyS)))
 	out.EnergyHighJ = out.EnergyJ * Optional(math.Exp(width(out.LatencyHighS/out.LatencyS)))
 }
