@@ -7,7 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -66,7 +66,7 @@ func (d *ortDesign) standIns(f *specs.Fit) {
 			g.Terms[name] = specs.Coefficient{Value: digits(quantile(v, dear), 6), Unit: "s/" + name}
 		}
 		if len(g.Terms) > 0 {
-			f.Groups[costmodel.KindGroup(k)] = g
+			f.Groups[form.KindGroup(k)] = g
 		}
 	}
 }

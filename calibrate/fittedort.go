@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -30,7 +31,7 @@ func fitPointsORT(ctx context.Context, s *Samples, d *specs.Device) (*Fitted, er
 	out := &Fitted{}
 	for _, t := range threads {
 		points := byThreads[t]
-		fit := d.FindFit(specs.FitKey{Measure: specs.MeasureTime, Form: costmodel.FormORTCPU, Runtime: string(costmodel.ORTCPU), Threads: t})
+		fit := d.FindFit(specs.FitKey{Measure: specs.MeasureTime, Form: form.FormORTCPU, Runtime: string(costmodel.ORTCPU), Threads: t})
 		if fit == nil || fit.Threads != t {
 			out.note("%d microbenchmarks of %d threads are left out: the profile has no fit of so many", len(points), t)
 			continue
@@ -53,7 +54,7 @@ func fitPointsORT(ctx context.Context, s *Samples, d *specs.Device) (*Fitted, er
 			}
 			out.Points = append(out.Points, x)
 		}
-		best, err := design.reached(costmodel.CacheOfFit(fit).Far)
+		best, err := design.reached(form.CacheOfFit(fit).Far)
 		if err != nil {
 			return nil, err
 		}

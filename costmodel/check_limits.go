@@ -82,7 +82,7 @@ func (s *subject) throughput() (estimate, error) {
 func (s *subject) energy() (estimate, error) {
 	p := s.prediction
 	if !p.EnergyJ.Known() {
-		return noFigure(noPower), nil
+		return noFigure(NoPower), nil
 	}
 	n := float64(p.Batch)
 	return estimate{value: float64(p.EnergyJ) / n, low: float64(p.EnergyLowJ) / n, high: float64(p.EnergyHighJ) / n}, nil
@@ -92,7 +92,7 @@ func (s *subject) energy() (estimate, error) {
 func (s *subject) power() (estimate, error) {
 	p := s.prediction
 	if !p.PowerW.Known() {
-		return noFigure(noPower), nil
+		return noFigure(NoPower), nil
 	}
 	width := func(energy Optional, latencyS float64) float64 {
 		e, t := math.Log(float64(energy/p.EnergyJ)), math.Log(latencyS/p.LatencyS)
@@ -113,7 +113,7 @@ func (s *subject) dayEnergy() (estimate, error) {
 		return estimate{value: math.NaN(), low: math.Inf(1), high: math.Inf(1), note: "the device cannot keep up with the rate"}, nil
 	}
 	if !p.EnergyJ.Known() {
-		return noFigure(noPower), nil
+		return noFigure(NoPower), nil
 	}
 	idle := float64(p.IdleW)
 	at := func(energy Optional) float64 {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -27,12 +28,12 @@ func tx1(t testing.TB) *specs.Device {
 	return d
 }
 
-var paperFit = sync.OnceValues(func() (*PaperFit, error) {
+var paperFit = sync.OnceValues(func() (*form.PaperFit, error) {
 	d, err := specs.LoadDevice("jetson-tx1")
 	if err != nil {
 		return nil, err
 	}
-	return FitPaperBoard(context.Background(), d)
+	return FitPaper(context.Background(), d)
 })
 
 // TestPaperFit holds the fit of the paper's board to the limits that the project promises, and to being better than the

@@ -10,6 +10,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/costmodel/internal/lower"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
@@ -62,11 +63,11 @@ type Predictor struct {
 	Threads   int
 
 	fit         *specs.Fit
-	model       timeModel
-	power       powerModel
+	model       form.Model
+	power       form.Power
 	ops         func(float64) float64
 	share       float64 // of the device at work
-	forms       []loadForm
+	forms       []form.DemandFormula
 	names       []kernelNames
 	noKernels   bool
 	binder      binder
@@ -84,8 +85,8 @@ type kernelNames struct {
 
 // scratch is the working memory of one evaluation.
 type scratch struct {
-	loads []load
-	times []kernelTime
+	loads []form.Demand
+	times []form.KernelTime
 }
 
 // DefaultRuntime is the runtime that a device is predicted for when none is asked: that of its fits, else the one that
@@ -112,7 +113,7 @@ func Compile(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options
 		p.Runtime = DefaultRuntime(d)
 	}
 	if p.Precision == "" {
-		p.Precision = nativePrecision(r)
+		p.Precision = form.NativePrecision(r)
 	}
 	if err := p.threads(); err != nil {
 		return nil, err
@@ -127,20 +128,20 @@ func Compile(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options
 		p.note(CodeProcessor, assumed)
 	}
 	p.binder = newBinder(r)
-	p.weightBytes, p.actScale = weightBytes(r, p.Precision), activationScale(r, p.Precision)
+	p.weightBytes, p.actScale = form.WeightBytes(r, p.Precision), form.ActivationScale(r, p.Precision)
 	p.forms, p.names = slices.Grow(p.forms, len(lowered.Kernels)), slices.Grow(p.names, len(lowered.Kernels))
 	for _, k := range lowered.Kernels {
-		p.forms = append(p.forms, newLoadForm(k, p.Precision))
+		p.forms = append(p.forms, form.NewDemandFormula(k, p.Precision))
 		p.names = append(p.names, namesOf(k))
 	}
 	if err := p.chooseModel(); err != nil {
 		return nil, err
 	}
-	p.power = newPowerModel(d, p.Runtime, p.Precision, p.Threads, p.share)
-	p.ops = opsLine(d, p.fit, p.Precision, p.share)
+	p.power = form.NewPower(d, p.Runtime, p.Precision, p.Threads, p.share)
+	p.ops = form.OpsLine(d, p.fit, p.Precision, p.share)
 	p.diagnose()
 	p.scratch.New = func() any {
-		return &scratch{loads: make([]load, len(p.forms)), times: make([]kernelTime, len(p.forms))}
+		return &scratch{loads: make([]form.Demand, len(p.forms)), times: make([]form.KernelTime, len(p.forms))}
 	}
 	return p, nil
 }
@@ -168,16 +169,16 @@ func (p *Predictor) threads() error {
 
 // chooseModel takes the fit that serves the options, or the data sheet.
 func (p *Predictor) chooseModel() (err error) {
-	p.fit = findTimeFit(p.Device, p.Runtime, p.Precision, p.Threads)
+	p.fit = form.FindFit(p.Device, p.Runtime, p.Precision, p.Threads)
 	if p.fit != nil {
-		p.model, err = newFitted(setup{p.Plan, p.Device, p.fit, p.Precision, p.Threads})
+		p.model, err = form.NewFitted(form.Setup{Plan: p.Plan, Device: p.Device, Fit: p.fit, Precision: p.Precision, Threads: p.Threads})
 		return err
 	}
 	if len(p.Device.Fits) > 0 {
 		p.note(CodeNoFit, fmt.Sprintf("device %s has no fit for runtime %s, precision %s%s; predicted from its data sheet",
 			p.Device.Name, p.Runtime, p.Precision, threadsText(p.Threads)))
 	}
-	p.model, err = newDatasheetModel(p.Device, p.Runtime, p.Precision, p.Threads, p.weightBytes)
+	p.model, err = form.NewDatasheet(p.Device, p.Runtime, p.Precision, p.Threads, p.weightBytes)
 	return err
 }
 
@@ -196,16 +197,16 @@ func (p *Predictor) note(code, message string) {
 func (p *Predictor) diagnose() {
 	p.diagnostics = append(p.diagnostics, p.Plan.Diagnostics...)
 	for i := range p.forms {
-		if f := &p.forms[i]; f.missing != "" {
+		if f := &p.forms[i]; f.Missing != "" {
 			p.diagnostics = append(p.diagnostics, analyzer.Diagnostic{Severity: analyzer.SeverityWarning, Code: CodeNoTimeModel,
-				Node: f.kernel.Name, Message: "no time model: " + f.missing + "; its time is a lower bound and the interval is wider"})
+				Node: f.Kernel.Name, Message: "no time model: " + f.Missing + "; its time is a lower bound and the interval is wider"})
 		}
 	}
-	if p.Precision == specs.INT8 && !quantised(p.forms) {
+	if p.Precision == specs.INT8 && !form.Quantised(p.forms) {
 		p.note(CodePrecision, "the model is not quantised: products, pooling, movement and plain arithmetic are counted in int8, normalisation and special functions in fp32, and the conversions between them not at all")
 	}
-	if !p.power.known {
-		p.note(CodeNoPower, "energy is unknown: "+noPower)
+	if !p.power.Known {
+		p.note(CodeNoPower, "energy is unknown: "+NoPower)
 	}
 }
 

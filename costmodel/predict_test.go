@@ -14,6 +14,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -129,18 +130,18 @@ func TestPowerCap(t *testing.T) {
 	free := predict(t, r, d, o)
 	limit := *d.Power.LimitW
 	limit.Value = float64(free.PowerW)
-	m := powerModel{known: true, idle: 10, active: 20, limit: 50, perByte: 1e-12}
-	if s := m.stretch(1, 60); s != 3 {
+	m := form.Power{Known: true, Idle: 10, Active: 20, Limit: 50, PerByte: 1e-12}
+	if s := m.Stretch(1, 60); s != 3 {
 		t.Errorf("60 J within the 20 W that remain stretch one second by %g, want 3", s)
 	}
-	if s := m.stretch(1, 20); s != 1 {
+	if s := m.Stretch(1, 20); s != 1 {
 		t.Errorf("stretch %g at the limit, want 1", s)
 	}
-	if s := (&powerModel{idle: 60, limit: 50}).stretch(1, 10); s != 1 {
+	if s := (&form.Power{Idle: 60, Limit: 50}).Stretch(1, 10); s != 1 {
 		t.Errorf("stretch %g where idle alone exceeds the limit, want 1", s)
 	}
 	hot := device(t, "t4")
-	hot.Kind, hot.Fits = specs.Calibrated, []specs.Fit{{Measure: specs.MeasurePower, Form: FormPower, Groups: map[string]specs.Group{
+	hot.Kind, hot.Fits = specs.Calibrated, []specs.Fit{{Measure: specs.MeasurePower, Form: form.FormPower, Groups: map[string]specs.Group{
 		"net": {Terms: map[string]specs.Coefficient{"active_w": {Value: 20}, "j_per_op": {Value: 3e-12}}}}}}
 	capped := predict(t, r, hot, o)
 	if math.Abs(float64(capped.PowerW)-hot.Power.LimitW.Value) > 1e-6 || capped.LatencyS <= free.LatencyS {

@@ -191,7 +191,7 @@ func showFit(cmd *cobra.Command, s streams, d *specs.Device, output string) erro
 	if d.Name != board {
 		return misuse("--fit: only %s, whose measurements are built in, can be fitted again; fits of %s are shown without it", board, d.Name)
 	}
-	f, err := costmodel.FitPaperBoard(cmd.Context(), d)
+	f, err := costmodel.FitPaper(cmd.Context(), d)
 	if err != nil {
 		return err
 	}
