@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/budget"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -92,7 +93,7 @@ func parseGates(text string) ([]gate, error) {
 }
 
 // broken says whether a change goes beyond the gate; an unknown figure always does.
-func (g gate) broken(c costmodel.Change) bool {
+func (g gate) broken(c budget.Change) bool {
 	r := c.Relative()
 	if g.falls {
 		return !(r >= g.share)
@@ -145,7 +146,7 @@ func runCompare(ctx context.Context, s streams, o compareOptions, before, after 
 	if err != nil {
 		return err
 	}
-	c, err := costmodel.Compare(ctx, a, b, d, opt)
+	c, err := budget.Compare(ctx, a, b, d, opt)
 	if err != nil {
 		return smaller(err)
 	}
@@ -173,7 +174,7 @@ func runCompare(ctx context.Context, s streams, o compareOptions, before, after 
 	return nil
 }
 
-func judgeGates(c *costmodel.Comparison, gates []gate) ([]outcome, error) {
+func judgeGates(c *budget.Comparison, gates []gate) ([]outcome, error) {
 	var out []outcome
 	for _, g := range gates {
 		m, ok := c.Metric(g.metric)
@@ -199,7 +200,7 @@ func judgeGates(c *costmodel.Comparison, gates []gate) ([]outcome, error) {
 }
 
 // relative prints a change with its sign.
-func relative(c costmodel.Change) string {
+func relative(c budget.Change) string {
 	r := c.Relative()
 	switch {
 	case math.IsNaN(r):

@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"costmodel/internal/memory": {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "specs", "costmodel/plan"},
 	"costmodel/form":            {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs", "costmodel/plan", "internal/nnls"},
 	"costmodel":                 {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs", "internal/nnls", "costmodel/plan", "costmodel/form", "costmodel/internal/lower", "costmodel/internal/memory"},
-	"costmodel/budget":          {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs", "costmodel"},
+	"costmodel/budget":          {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs", "costmodel", "costmodel/plan"},
 	"calibrate/cuda":            {},
 	"calibrate/ort":             {"analyzer/onnx"},
 	"calibrate":                 {"analyzer", "analyzer/dim", "analyzer/onnx", "analyzer/op", "analyzer/zoo", "specs", "costmodel", "costmodel/plan", "costmodel/form", "calibrate/cuda", "calibrate/ort", "internal/nnls"},

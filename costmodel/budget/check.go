@@ -1,4 +1,4 @@
-package costmodel
+package budget
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/costmodel"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -51,27 +52,27 @@ type CheckProblem struct {
 // LimitVerdict is one limit on one model under one setting. Figures are in the SI units of their dimension: joules,
 // seconds, watts, bytes, per second, pieces, shares.
 type LimitVerdict struct {
-	Model     string          `json:"model"`
-	Device    string          `json:"device,omitempty"`
-	Runtime   plan.Runtime    `json:"runtime,omitempty"`
-	Precision specs.DType     `json:"precision,omitempty"`
-	Threads   int             `json:"threads,omitempty"`
-	Batch     int64           `json:"batch,omitempty"` // 0 where the figure does not depend on it
-	Limit     string          `json:"limit"`           // the key in the budget
-	Dimension specs.Dimension `json:"dimension"`
-	AtLeast   bool            `json:"at_least,omitempty"` // the bound is a lower one
-	Bound     float64         `json:"bound"`
-	RatePerS  float64         `json:"rate_per_s,omitempty"` // of energy_per_day
-	Value     Optional        `json:"value"`
-	Low       Optional        `json:"low"`  // null where it is not bounded below
-	High      Optional        `json:"high"` // null where it is not bounded above
-	Verdict   Verdict         `json:"verdict"`
+	Model     string             `json:"model"`
+	Device    string             `json:"device,omitempty"`
+	Runtime   plan.Runtime       `json:"runtime,omitempty"`
+	Precision specs.DType        `json:"precision,omitempty"`
+	Threads   int                `json:"threads,omitempty"`
+	Batch     int64              `json:"batch,omitempty"` // 0 where the figure does not depend on it
+	Limit     string             `json:"limit"`           // the key in the budget
+	Dimension specs.Dimension    `json:"dimension"`
+	AtLeast   bool               `json:"at_least,omitempty"` // the bound is a lower one
+	Bound     float64            `json:"bound"`
+	RatePerS  float64            `json:"rate_per_s,omitempty"` // of energy_per_day
+	Value     costmodel.Optional `json:"value"`
+	Low       costmodel.Optional `json:"low"`  // null where it is not bounded below
+	High      costmodel.Optional `json:"high"` // null where it is not bounded above
+	Verdict   Verdict            `json:"verdict"`
 	// Gap is by how much the value misses the bound, and CertainGap by how much the far end of its interval does: what must
 	// go to be as likely as not, and to be sure. 0 where it does not miss, null where it is unknown.
-	Gap          Optional      `json:"gap"`
-	CertainGap   Optional      `json:"certain_gap"`
-	Note         string        `json:"note,omitempty"`
-	Contributors []Contributor `json:"contributors,omitempty"` // the largest; for failed and uncertain limits
+	Gap          costmodel.Optional `json:"gap"`
+	CertainGap   costmodel.Optional `json:"certain_gap"`
+	Note         string             `json:"note,omitempty"`
+	Contributors []Contributor      `json:"contributors,omitempty"` // the largest; for failed and uncertain limits
 	// Where the limit stands in the budget, 1-based.
 	Line   int `json:"line"`
 	Column int `json:"column"`
@@ -196,7 +197,7 @@ func choose(b *specs.Budget, models []string) ([]specs.BudgetCase, error) {
 	for _, m := range models {
 		id := identity(m)
 		if !slices.ContainsFunc(cases, func(c specs.BudgetCase) bool { return identity(c.Model) == id }) {
-			return nil, &OptionError{Msg: fmt.Sprintf("model %s: %s has no entry that matches it", m, b.File())}
+			return nil, &costmodel.OptionError{Msg: fmt.Sprintf("model %s: %s has no entry that matches it", m, b.File())}
 		}
 		wanted[id] = true
 	}
@@ -226,7 +227,7 @@ type checker struct {
 	report    *analyzer.Report
 	err       error
 	compiled  string // setting of predictor
-	predictor *Predictor
+	predictor *costmodel.Predictor
 	judged    map[string]bool // limits that need no device, by entry, model and batch
 }
 
@@ -264,7 +265,7 @@ func (c *checker) judge(ctx context.Context, k *specs.BudgetCase) ([]LimitVerdic
 			s.env, s.samples = s.prediction.Dims, s.prediction.Batch
 		}
 	} else {
-		s.env, s.samples, err = BindBatch(c.report, k.Batch)
+		s.env, s.samples, err = costmodel.BindBatch(c.report, k.Batch)
 	}
 	if err != nil {
 		path := k.Path + ".dims"
@@ -309,7 +310,7 @@ func (c *checker) judge(ctx context.Context, k *specs.BudgetCase) ([]LimitVerdic
 
 // located says where in the budget an option stands that does not fit; other errors stay as they are.
 func (c *checker) located(path string, k *specs.BudgetCase, err error) error {
-	var ours *OptionError
+	var ours *costmodel.OptionError
 	var theirs *analyzer.OptionError
 	if errors.As(err, &ours) || errors.As(err, &theirs) {
 		return c.budget.ErrorAt(path, "%s: %v", k.Model, err)
@@ -364,7 +365,7 @@ func (c *checker) compile(ctx context.Context, k *specs.BudgetCase) (err error) 
 		return nil
 	}
 	c.compiled = ""
-	c.predictor, err = Compile(ctx, c.report, k.Device, Options{Runtime: plan.Runtime(k.Runtime), Precision: k.Precision, Threads: k.Threads})
+	c.predictor, err = costmodel.Compile(ctx, c.report, k.Device, costmodel.Options{Runtime: plan.Runtime(k.Runtime), Precision: k.Precision, Threads: k.Threads})
 	if err == nil {
 		c.compiled = key
 	}
@@ -383,11 +384,11 @@ func noFigure(note string) estimate { return estimate{math.NaN(), math.Inf(-1), 
 
 // settle writes the figure down and judges it.
 func (v *LimitVerdict) settle(e estimate) {
-	end := func(x float64) Optional {
+	end := func(x float64) costmodel.Optional {
 		if math.IsInf(x, 0) {
-			return Unknown()
+			return costmodel.Unknown()
 		}
-		return Optional(x)
+		return costmodel.Optional(x)
 	}
 	v.Value, v.Low, v.High, v.Note = end(e.value), end(e.low), end(e.high), e.note
 	over := func(x float64) float64 { return x - v.Bound }

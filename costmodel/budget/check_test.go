@@ -1,4 +1,4 @@
-package costmodel
+package budget
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/costmodel"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -46,7 +47,7 @@ func TestSettle(t *testing.T) {
 	} {
 		v := LimitVerdict{Bound: 10, AtLeast: tc.atLeast}
 		v.settle(tc.e)
-		same := func(a Optional, b float64) bool { return float64(a) == b || !a.Known() && math.IsNaN(b) }
+		same := func(a costmodel.Optional, b float64) bool { return float64(a) == b || !a.Known() && math.IsNaN(b) }
 		if v.Verdict != tc.want || !same(v.Gap, tc.gap) || !same(v.CertainGap, tc.certain) {
 			t.Errorf("%+v at least %v: %s, gaps %v and %v; want %s, %v and %v", tc.e, tc.atLeast, v.Verdict, v.Gap, v.CertainGap, tc.want, tc.gap, tc.certain)
 		}
@@ -94,7 +95,7 @@ models:
 	}
 	want := map[string]float64{"params 0": 11699112, "coverage 0": 1}
 	for _, n := range []int64{1, 4} {
-		p := predict(t, r, d, Options{Batch: n})
+		p := predict(t, r, d, costmodel.Options{Batch: n})
 		day, _ := p.EnergyPerDay(2)
 		l, err := r.Liveness(p.Dims)
 		if err != nil {
@@ -264,7 +265,7 @@ models:
 	if _, err := Check(ctx, b, CheckOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that the context is cancelled", err)
 	}
-	var opt *OptionError
+	var opt *costmodel.OptionError
 	if _, err := Check(context.Background(), b, CheckOptions{Models: []string{"zoo:vgg16"}}); !errors.As(err, &opt) {
 		t.Errorf("got %v, want an OptionError for a model outside the budget", err)
 	}

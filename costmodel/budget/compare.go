@@ -1,4 +1,4 @@
-package costmodel
+package budget
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -31,10 +32,10 @@ type Comparison struct {
 
 // Change is one total. Energy, macs and throughput are per sample, as in budgets.
 type Change struct {
-	Metric    string          `json:"metric"`
-	Dimension specs.Dimension `json:"dimension"`
-	Old       Optional        `json:"old"`
-	New       Optional        `json:"new"`
+	Metric    string             `json:"metric"`
+	Dimension specs.Dimension    `json:"dimension"`
+	Old       costmodel.Optional `json:"old"`
+	New       costmodel.Optional `json:"new"`
 }
 
 // Relative is the change as a share of the old value: 0.05 is five percent more. It is 0 where nothing changed and
@@ -43,7 +44,7 @@ func (c Change) Relative() float64 {
 	if c.Old == c.New {
 		return 0
 	}
-	return float64((c.New - c.Old) / Optional(math.Abs(float64(c.Old))))
+	return float64((c.New - c.Old) / costmodel.Optional(math.Abs(float64(c.Old))))
 }
 
 // LayerStatus is what became of a layer.
@@ -97,7 +98,7 @@ type side struct {
 
 // Compare says what changed from one model to the other. Without a device (nil) it compares counts and memory alone.
 // Options with a batch of 0 take each Report's own.
-func Compare(ctx context.Context, before, after *analyzer.Report, d *specs.Device, o Options) (*Comparison, error) {
+func Compare(ctx context.Context, before, after *analyzer.Report, d *specs.Device, o costmodel.Options) (*Comparison, error) {
 	a, err := newSide(ctx, before, d, o)
 	if err != nil {
 		return nil, fmt.Errorf("the old model: %w", err)
@@ -117,18 +118,18 @@ func Compare(ctx context.Context, before, after *analyzer.Report, d *specs.Devic
 	return c, nil
 }
 
-func newSide(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options) (s *side, err error) {
+func newSide(ctx context.Context, r *analyzer.Report, d *specs.Device, o costmodel.Options) (s *side, err error) {
 	s = &side{subject: subject{report: r}, of: map[*analyzer.Node]*layer{}, maker: map[*op.Value]*layer{}}
-	var p *Predictor
+	var p *costmodel.Predictor
 	if d != nil {
-		if p, err = Compile(ctx, r, d, o); err != nil {
+		if p, err = costmodel.Compile(ctx, r, d, o); err != nil {
 			return nil, err
 		}
 		if s.prediction, err = p.At(o.Batch, o.Dims); err != nil {
 			return nil, err
 		}
 		s.env, s.samples = s.prediction.Dims, s.prediction.Batch
-	} else if s.env, s.samples, err = BindBatch(r, o.Batch); err != nil {
+	} else if s.env, s.samples, err = costmodel.BindBatch(r, o.Batch); err != nil {
 		return nil, err
 	}
 	if err := s.collect(); err != nil {
@@ -177,7 +178,7 @@ func (s *side) collect() (err error) {
 	}
 	live, err := s.report.Liveness(s.env)
 	if err != nil {
-		return NeedDims(err)
+		return costmodel.NeedDims(err)
 	}
 	for _, v := range live.Live {
 		if l := s.maker[v.Value]; l != nil {
@@ -189,7 +190,7 @@ func (s *side) collect() (err error) {
 
 // spread gives the time and the energy of each kernel to the node that it stands for. What a runtime adds of its own has
 // a layer of its own.
-func (s *side) spread(p *Predictor) {
+func (s *side) spread(p *costmodel.Predictor) {
 	for i := range s.prediction.Kernels {
 		k, plan := &s.prediction.Kernels[i], p.Plan.Kernels[i]
 		var l *layer
@@ -258,7 +259,7 @@ func (c *Comparison) total(key string, d specs.Dimension, a, b *side, measure fu
 	if err != nil {
 		return err
 	}
-	c.Totals = append(c.Totals, Change{key, d, Optional(before.value), Optional(after.value)})
+	c.Totals = append(c.Totals, Change{key, d, costmodel.Optional(before.value), costmodel.Optional(after.value)})
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package costmodel
+package budget
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/costmodel"
 )
 
 func edited(t *testing.T, edit func(g *onnx.Graph)) *analyzer.Report {
@@ -102,7 +103,7 @@ func TestCompareLayers(t *testing.T) {
 				a, b *analyzer.Report
 				want map[LayerStatus]int
 			}{{a, b, tc.want}, {b, a, tc.reversed}} {
-				c, err := Compare(context.Background(), x.a, x.b, device(t, "t4"), Options{Batch: 2})
+				c, err := Compare(context.Background(), x.a, x.b, device(t, "t4"), costmodel.Options{Batch: 2})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -151,7 +152,7 @@ func sums(t *testing.T, c *Comparison) {
 
 // TestCompareTop: the largest changes come first, and what did not change is left out.
 func TestCompareTop(t *testing.T) {
-	c, err := Compare(context.Background(), zooReport(t, "resnet18"), zooReport(t, "resnet34"), nil, Options{})
+	c, err := Compare(context.Background(), zooReport(t, "resnet18"), zooReport(t, "resnet34"), nil, costmodel.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

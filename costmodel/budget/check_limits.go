@@ -1,4 +1,4 @@
-package costmodel
+package budget
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/costmodel"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -18,7 +19,7 @@ type subject struct {
 	report     *analyzer.Report
 	env        dim.Env
 	samples    int64
-	prediction *Prediction // nil without a device
+	prediction *costmodel.Prediction // nil without a device
 	ratePerS   float64
 }
 
@@ -82,7 +83,7 @@ func (s *subject) throughput() (estimate, error) {
 func (s *subject) energy() (estimate, error) {
 	p := s.prediction
 	if !p.EnergyJ.Known() {
-		return noFigure(NoPower), nil
+		return noFigure(costmodel.NoPower), nil
 	}
 	n := float64(p.Batch)
 	return estimate{value: float64(p.EnergyJ) / n, low: float64(p.EnergyLowJ) / n, high: float64(p.EnergyHighJ) / n}, nil
@@ -92,9 +93,9 @@ func (s *subject) energy() (estimate, error) {
 func (s *subject) power() (estimate, error) {
 	p := s.prediction
 	if !p.PowerW.Known() {
-		return noFigure(NoPower), nil
+		return noFigure(costmodel.NoPower), nil
 	}
-	width := func(energy Optional, latencyS float64) float64 {
+	width := func(energy costmodel.Optional, latencyS float64) float64 {
 		e, t := math.Log(float64(energy/p.EnergyJ)), math.Log(latencyS/p.LatencyS)
 		return math.Sqrt(math.Max(0, e*e-t*t))
 	}
@@ -113,10 +114,10 @@ func (s *subject) dayEnergy() (estimate, error) {
 		return estimate{value: math.NaN(), low: math.Inf(1), high: math.Inf(1), note: "the device cannot keep up with the rate"}, nil
 	}
 	if !p.EnergyJ.Known() {
-		return noFigure(NoPower), nil
+		return noFigure(costmodel.NoPower), nil
 	}
 	idle := float64(p.IdleW)
-	at := func(energy Optional) float64 {
+	at := func(energy costmodel.Optional) float64 {
 		return day * (idle + s.ratePerS*math.Max(0, float64(energy)-idle*p.LatencyS)/n)
 	}
 	e := estimate{value: at(p.EnergyJ), low: at(p.EnergyLowJ), high: at(p.EnergyHighJ)}
@@ -156,7 +157,7 @@ func (s *subject) total(d dim.Dim) (float64, error) {
 	if err != nil {
 		var unbound *dim.UnboundError
 		if errors.As(err, &unbound) {
-			return 0, &OptionError{Msg: fmt.Sprintf("depends on the free dimension %s; give dims: {%s: N} or --dim %s=N", unbound.Symbols[0], unbound.Symbols[0], unbound.Symbols[0])}
+			return 0, &costmodel.OptionError{Msg: fmt.Sprintf("depends on the free dimension %s; give dims: {%s: N} or --dim %s=N", unbound.Symbols[0], unbound.Symbols[0], unbound.Symbols[0])}
 		}
 		return 0, err
 	}
@@ -176,7 +177,7 @@ func (s *subject) params() (estimate, error) {
 func (s *subject) arena() (estimate, error) {
 	a, err := s.report.Arena(s.env, analyzer.ArenaOptions{})
 	if err != nil {
-		return estimate{}, NeedDims(err)
+		return estimate{}, costmodel.NeedDims(err)
 	}
 	return s.atLeast(float64(a.Bytes), a.Partial), nil
 }
@@ -184,7 +185,7 @@ func (s *subject) arena() (estimate, error) {
 func (s *subject) peakActivations() (estimate, error) {
 	l, err := s.report.Liveness(s.env)
 	if err != nil {
-		return estimate{}, NeedDims(err)
+		return estimate{}, costmodel.NeedDims(err)
 	}
 	return s.atLeast(float64(l.PeakBytes), l.Partial), nil
 }
@@ -226,7 +227,7 @@ func (s *subject) fileSize() (estimate, error) {
 	return e, nil
 }
 
-func kernelParts(s *subject, d specs.Dimension, value func(*KernelPrediction) float64) []Contributor {
+func kernelParts(s *subject, d specs.Dimension, value func(*costmodel.KernelPrediction) float64) []Contributor {
 	var out []Contributor
 	for i := range s.prediction.Kernels {
 		k := &s.prediction.Kernels[i]
@@ -236,12 +237,12 @@ func kernelParts(s *subject, d specs.Dimension, value func(*KernelPrediction) fl
 }
 
 func timeParts(s *subject) []Contributor {
-	return kernelParts(s, specs.DimTime, func(k *KernelPrediction) float64 { return k.TimeS })
+	return kernelParts(s, specs.DimTime, func(k *costmodel.KernelPrediction) float64 { return k.TimeS })
 }
 
 // energyParts is per sample, as limits on energy are.
 func energyParts(s *subject) []Contributor {
-	return kernelParts(s, specs.DimEnergy, func(k *KernelPrediction) float64 { return float64(k.EnergyJ) / float64(s.samples) })
+	return kernelParts(s, specs.DimEnergy, func(k *costmodel.KernelPrediction) float64 { return float64(k.EnergyJ) / float64(s.samples) })
 }
 
 func memoryParts(s *subject) []Contributor {
