@@ -1,9 +1,10 @@
 package form
 
 import (
-	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"math"
 	"strconv"
+
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // conv sorts a convolution by the way in which MLAS computes it.

@@ -1,9 +1,10 @@
 package form
 
 import (
-	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"math"
 	"slices"
+
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // broadcast says how a binary operator's operands meet: "" where there is one operand, else by what is repeated. run is the

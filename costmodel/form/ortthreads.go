@@ -1,9 +1,10 @@
 package form
 
 import (
-	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"math"
 	"strings"
+
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // How ONNX Runtime divides a kernel among its threads. Terms count the work of the thread that has most of it, so that a
