@@ -2,8 +2,8 @@ package form
 
 import (
 	"math"
-	"strings"
 
+	"github.com/onnxcost/onnxcost/costmodel/internal/ortops"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
@@ -26,26 +26,6 @@ const (
 
 // productMACsPerThread is how many multiply-accumulates a product has for each thread that works on it.
 const productMACsPerThread = 64 << 10
-
-// elementCycles is what operators tell the thread pool of their arithmetic, in cycles per element; 1 for those that are
-// not listed.
-var elementCycles = map[string]float64{
-	"Elu": 30, "LeakyRelu": 25, "Softplus": 15, "Log": 15, "Exp": 0.5, "Sqrt": 2, "Sigmoid": 2, "HardSigmoid": 0.5,
-	"Sin": 10, "Cos": 10, "Tan": 10, "Mish": 25, "Selu": 30, "Celu": 30, "Pow": 8, "LRN": 100,
-	"Resize": 20, "Upsample": 20,
-}
-
-// serialOps are computed by the calling thread alone, however large.
-var serialOps = map[string]bool{
-	"BatchNormalization": true, "Where": true, "Cast": true, "Expand": true, "Pad": true, "InstanceNormalization": true, "GroupNormalization": true, "DepthToSpace": true,
-	"SpaceToDepth": true, "CumSum": true, "ArgMax": true, "ArgMin": true, "ScatterND": true, "ScatterElements": true, "Tile": true, "OneHot": true,
-}
-
-// taskOps cut their work into tasks of so many elements without asking what they cost.
-var taskOps = map[string]float64{
-	"Erf": 4096, "Gelu": 4096, "BiasGelu": 4096, "FastGelu": 4096, "QuickGelu": 4096,
-	"Softmax": 16384, "LogSoftmax": 16384,
-}
 
 // pooled is the part of a loop of n elements that the busiest thread has, by the thread pool's decision; bytes and cycles
 // are those of an element.
@@ -113,8 +93,9 @@ func (k *ortKernel) divideStream(inputs, outputs float64) {
 	t := k.threads
 	x, y := first(k.in, 0), first(k.out, 0)
 	n := math.Max(inputs, outputs)
+	row := ortops.Of(k.FullOp())
 	switch {
-	case t <= 1 || serialOps[k.Op]:
+	case t <= 1 || row.Threads == ortops.Serial:
 	case k.Layout == plan.LayoutNCHWc && k.Kind == plan.KindPooling:
 		if len(y) == 4 {
 			k.divide(divided(y[0]*math.Ceil(y[1]/k.tiles.block)*y[2], t))
@@ -123,9 +104,9 @@ func (k *ortKernel) divideStream(inputs, outputs float64) {
 		if len(x) > 2 {
 			k.divide(divided(x[0]*x[1], t))
 		}
-	case taskOps[k.Op] > 0:
-		k.divide(divided(math.Max(1, math.Floor(outputs/taskOps[k.Op])), t))
-	case k.Kind == plan.KindNormalization && strings.Contains(k.Op, "LayerNorm"):
+	case row.Threads == ortops.Tasks:
+		k.divide(divided(math.Max(1, math.Floor(outputs/row.Task)), t))
+	case row.Threads == ortops.Rows:
 		if len(x) > 0 {
 			k.divide(divided(volume(x)/math.Max(1, lastExtent(x)), t))
 		}
@@ -148,10 +129,6 @@ func (k *ortKernel) divideStream(inputs, outputs float64) {
 	case k.Kind == plan.KindReorder:
 		k.divide(pooled(n, 0, 1, t))
 	default:
-		cycles, listed := elementCycles[k.Op]
-		if !listed {
-			cycles = 1
-		}
-		k.divide(pooled(outputs, 8, cycles, t))
+		k.divide(pooled(outputs, 8, row.PerElement(), t))
 	}
 }

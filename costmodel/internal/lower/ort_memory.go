@@ -5,6 +5,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/costmodel/internal/ortops"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
@@ -34,20 +35,6 @@ type ortShape struct {
 
 func (a ortShape) same(b ortShape) bool {
 	return a.width > 0 && a.width == b.width && slices.EqualFunc(a.shape, b.shape, dim.Dim.Equal)
-}
-
-// ortInPlace is the input whose buffer the first output may take (MayInplace in the kernel definitions of the CPU
-// provider); -1 is the one that a convolution adds to its result.
-var ortInPlace = map[string]int{
-	"Relu": 0, "LeakyRelu": 0, "Elu": 0, "Selu": 0, "Celu": 0, "Sigmoid": 0, "HardSigmoid": 0, "Tanh": 0, "Softplus": 0, "Softsign": 0,
-	"ThresholdedRelu": 0, "Clip": 0, "Cast": 0, "Softmax": 0, "LogSoftmax": 0, "Shrink": 0, "ScatterElements": 0, "ScatterND": 0, "Trilu": 0,
-	plan.DomainNCHWc + ".Conv": -1, plan.DomainMS + ".FusedConv": -1,
-}
-
-// ortAlias are the operators whose first output is the buffer of their first input (Alias in the kernel definitions).
-var ortAlias = map[string]bool{
-	"Reshape": true, "Flatten": true, "Squeeze": true, "Unsqueeze": true, "Identity": true, "Dropout": true,
-	plan.DomainMS + ".ExpandDims": true,
 }
 
 // newProgram plans a graph whose nodes run in order, one kernel each. The bodies that they run have programs of their
@@ -143,22 +130,26 @@ func (b *ortPlanner) reuse(n *gnode, i int, t *tensor) int {
 	if t.output || t.val.Kind != onnx.KindTensor {
 		return unshared
 	}
-	if i == 0 && ortAlias[n.key] && n.arg(0) != nil {
+	row := ortops.Of(n.key)
+	if i == 0 && row.Buffer == ortops.Alias && n.arg(0) != nil {
 		if at, made := b.bufOf[n.in[0]]; made {
 			return at
 		}
 		return -1
 	}
 	want := b.shapeOf(t)
-	if arg, ok := ortInPlace[n.key]; ok && i == 0 {
-		if arg < 0 {
-			arg = len(n.in) - 1
-		}
-		if arg >= 0 && (n.sum || ortInPlace[n.key] >= 0) && n.arg(arg) != nil {
-			at, made := b.bufOf[n.in[arg]]
-			if made && at >= 0 && b.kept[at].uses == 1 && b.shapeOf(n.in[arg]).same(want) {
-				return at
-			}
+	arg := -1
+	switch {
+	case i > 0:
+	case row.Buffer == ortops.InPlace:
+		arg = 0
+	case row.Buffer == ortops.OnSum && n.sum:
+		arg = len(n.in) - 1
+	}
+	if arg >= 0 && n.arg(arg) != nil {
+		at, made := b.bufOf[n.in[arg]]
+		if made && at >= 0 && b.kept[at].uses == 1 && b.shapeOf(n.in[arg]).same(want) {
+			return at
 		}
 	}
 	if len(want.shape) == 0 {

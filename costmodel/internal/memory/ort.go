@@ -6,6 +6,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
+	"github.com/onnxcost/onnxcost/costmodel/internal/ortops"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
@@ -92,7 +93,7 @@ func (r *ortRun) run(p *plan.Program, depth int) error {
 
 // workspace takes and gives back the temporary memory of a kernel, beside its outputs.
 func (r *ortRun) workspace(k *plan.Kernel) error {
-	f := ortWorkspaces[k.FullOp()]
+	f := ortWorkspaces[ortops.Of(k.FullOp()).Workspace]
 	if len(k.Contraction) > 0 && k.Contraction[0].Kind == op.RecurrentKind {
 		r.m.unknown(fmt.Sprintf("the workspace of %s %s is not in InUseBytes", k.Op, k.Name))
 	}

@@ -2,17 +2,16 @@ package memory
 
 import (
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/costmodel/internal/ortops"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
-// ortWorkspaces are the kernels that take temporary memory beside their outputs, with the sizes of its parts in bytes.
-// They were found from the peaks of the arena, which the profiler records; kernels that are not listed showed none.
-var ortWorkspaces = map[string]func(k *plan.Kernel, env dim.Env, threads int) ([]int64, error){
-	"LRN":                        lrnWorkspace,
-	plan.DomainMS + ".BiasGelu":  outputWorkspace,
-	"Conv":                       im2colWorkspace,
-	plan.DomainMS + ".FusedConv": im2colWorkspace,
-	"ConvTranspose":              columnWorkspace,
+// ortWorkspaces are the sizes in bytes of the parts of each workspace.
+var ortWorkspaces = map[ortops.Workspace]func(k *plan.Kernel, env dim.Env, threads int) ([]int64, error){
+	ortops.ScalesOfLRN:      lrnWorkspace,
+	ortops.OutputSized:      outputWorkspace,
+	ortops.Im2col:           im2colWorkspace,
+	ortops.TransposeColumns: columnWorkspace,
 }
 
 // outputWorkspace is as large as the output.
