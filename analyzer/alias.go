@@ -33,15 +33,15 @@ func (r *Report) ViewBuffers(env dim.Env) (bufs []Buffer, partial bool, err erro
 
 func (r *Report) buffers(env dim.Env, viewsOnly bool) (bufs []Buffer, partial bool, err error) {
 	if env == nil {
-		env = r.Dims
+		env, _ = r.Bounded(r.Dims)
 	}
-	l := &liveness{env: env, places: zeros[place](r.values), viewsOnly: viewsOnly}
-	bufs, err = l.buffers(r.Nodes, r.Inputs, r.Outputs)
+	l := &liveness{env: env, scale: r.scale, places: zeros[place](r.values), viewsOnly: viewsOnly}
+	bufs, err = l.buffers(r.Nodes, r.Inputs, r.Outputs, nil)
 	return bufs, l.partial, err
 }
 
-func (l *liveness) buffers(nodes []*Node, inputs, outputs []*op.Value) ([]Buffer, error) {
-	vals, err := l.lifetimes(nodes, inputs, outputs)
+func (l *liveness) buffers(nodes []*Node, inputs, outputs, handed []*op.Value) ([]Buffer, error) {
+	vals, err := l.lifetimes(nodes, inputs, outputs, handed)
 	if err != nil {
 		return nil, err
 	}
@@ -96,10 +96,7 @@ func (l *liveness) workspaces(nodes []*Node, bufs []Buffer) ([]Buffer, error) {
 // workspace is what the bodies of a node need, one at a time.
 func (l *liveness) workspace(n *Node) (most int64, err error) {
 	for _, b := range n.Bodies {
-		if b.Alternative {
-			continue
-		}
-		inner, err := l.buffers(b.Nodes, b.Inputs, b.Outputs)
+		inner, err := l.buffers(b.Nodes, b.Inputs, b.Outputs, n.handed(b))
 		if err != nil {
 			return 0, err
 		}

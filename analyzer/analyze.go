@@ -13,9 +13,12 @@ import (
 
 // Options steer an analysis. The zero value is the usual one: the leading free dimension of the inputs is bound to 1.
 type Options struct {
-	// Dims binds free dimensions by name.
+	// Dims binds free dimensions by name; a * in a name stands for any text, so that "nonzero*" binds a family.
 	Dims map[string]int64
-	// Shapes replaces the declared shapes of graph inputs by name.
+	// AnyDims lets Dims have names that the model lacks; Report.UnusedDims lists them.
+	AnyDims bool
+	// Shapes replaces the declared shapes of graph inputs by name, and gives those of values inside of the main graph
+	// that inference does not find.
 	Shapes map[string]op.Shape
 	// Inputs are known values of graph inputs by name; see ReadInputs.
 	Inputs map[string]*op.Value
@@ -41,6 +44,10 @@ func Analyze(ctx context.Context, m *onnx.Model, opt Options) (*Report, error) {
 	default:
 		return nil, &OptionError{Msg: fmt.Sprintf("channel block %d: want 16, 8 or 0", opt.ChannelBlock)}
 	}
+	opt, unmatched, err := opt.expand(ctx, m)
+	if err != nil {
+		return nil, err
+	}
 	zero := dim.Env{} // a symbol stands for a positive integer, so a 0 has to be there from the start
 	for name, v := range opt.Dims {
 		if v < 0 {
@@ -54,10 +61,11 @@ func Analyze(ctx context.Context, m *onnx.Model, opt Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.checkDims(opt); err != nil {
+	if err := r.checkDims(opt, unmatched); err != nil {
 		return nil, err
 	}
-	if !r.undecided() || len(r.Dims) == 0 {
+	wrong := r.Check(r.Dims)
+	if len(r.Dims) == 0 || wrong == nil && !r.undecided() {
 		return r, nil
 	}
 	// Some extent depends on data or a node did not fit while the dimensions were free: numbers may decide it.
@@ -65,9 +73,13 @@ func Analyze(ctx context.Context, m *onnx.Model, opt Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if bound.openQuestions() < r.openQuestions() {
+	if wrong != nil && !slices.ContainsFunc(bound.Diagnostics, func(d Diagnostic) bool { return d.Severity == SeverityError }) {
+		bound.Diagnostics = append(bound.Diagnostics, Diagnostic{SeverityError, CodeInvalidNode, wrong.(*GraphError).Node, wrong.(*GraphError).Msg})
+	}
+	if wrong != nil || bound.openQuestions() < r.openQuestions() {
 		bound.Dims, bound.Symbols = r.Dims, append(r.inputSymbols(), bound.dataSymbols()...)
-		bound.prebound = true
+		bound.Diagnostics = append(r.defaultNotes(), bound.Diagnostics...)
+		bound.prebound, bound.UnusedDims = true, r.UnusedDims
 		return bound, nil
 	}
 	return r, nil
@@ -84,8 +96,29 @@ func (e *OptionError) Error() string { return e.Msg }
 // Unwrap returns what the error was found by: a *dim.UnboundError where dimensions lack a value.
 func (e *OptionError) Unwrap() error { return e.Err }
 
+// analyzeWith infers the model with symbols bound from the start, and once more where that shows choices among experts
+// that are asked for one by one.
 func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.Env) (*Report, error) {
-	e := &engine{ctx: ctx, model: m, binding: binding, block: opt.ChannelBlock, names: map[string]int{}}
+	e, r, err := analyzeAssuming(ctx, m, opt, binding, nil)
+	if err != nil || len(e.shares) == 0 {
+		return r, err
+	}
+	spread := e.toSpread(opt)
+	if len(spread) == 0 {
+		return r, nil
+	}
+	again, r, err := analyzeAssuming(ctx, m, opt, binding, spread)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(e.shares, func(s *shared) bool { return spread[s.choice.Node] })
+	r.Diagnostics = append(r.Diagnostics, again.noteSpread(e.shares[i].choice))
+	return r, nil
+}
+
+func (e *engine) analyze(opt Options) (*Report, error) {
+	m := e.model
+	e.block = opt.ChannelBlock
 	if err := e.define(opt.Operators); err != nil {
 		return nil, err
 	}
@@ -108,7 +141,7 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 	}
 	e.mayInline = inlinedBase + inlinedPerNode*fileNodes(m)
 	s := newScope(len(g.Initializers) + len(g.Inputs) + len(g.Nodes))
-	s.opsets = m.Opset
+	s.opsets, s.graph = m.Opset, g
 	if err := e.addInitializers(g, s); err != nil {
 		return nil, err
 	}
@@ -125,17 +158,25 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 		s.define(vi.Name, v)
 		r.Inputs = append(r.Inputs, v)
 	}
-	if err := checkInputNames(r.Inputs, opt); err != nil {
+	if err := e.takeNames(r.Inputs, opt); err != nil {
 		return nil, err
 	}
 	nodes, err := e.inferNodes(g, g.Nodes, s)
 	if err != nil {
 		return nil, err
 	}
+	if err := e.checkGiven(r.Inputs); err != nil {
+		return nil, err
+	}
 	for _, o := range g.Outputs {
 		v := s.lookup(o.Name)
 		if v == nil {
 			return nil, e.graphError(g, "graph output %q is produced by no node, initializer or input", o.Name)
+		}
+		if v.Name != o.Name { // a constant or an input under another name
+			named := *v
+			named.Name = o.Name
+			v = &named
 		}
 		r.Outputs = append(r.Outputs, v)
 	}
@@ -145,6 +186,7 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 	r.values, r.counts = e.nextID, e.counts+1
 	r.known, r.counted, r.unknown = e.known, e.counted, e.unknown
 	r.dropUnusedSymbols()
+	r.collectRequirements(e)
 	r.collectWeights()
 	r.bindDefaults(opt)
 	r.Diagnostics = append(e.diags, r.Diagnostics...)
@@ -152,6 +194,8 @@ func analyzeWith(ctx context.Context, m *onnx.Model, opt Options, binding dim.En
 		r.Diagnostics = append(r.Diagnostics, Diagnostic{SeverityWarning, "more", "", fmt.Sprintf("%d more diagnostics are not shown", e.dropped)})
 	}
 	r.external(m)
+	r.noteBranches()
+	r.noteRequirements(opt.Dims)
 	r.noteFree()
 	return r, nil
 }
@@ -176,6 +220,9 @@ func (e *engine) input(vi *onnx.ValueInfo, opt Options) (*op.Value, error) {
 			return nil, &OptionError{Msg: fmt.Sprintf("shape of input %q: has rank %d, want %d as the model declares", vi.Name, len(s), len(v.Shape))}
 		}
 		v.Kind, v.Ranked, v.Shape = onnx.KindTensor, true, s
+		for axis, d := range s {
+			e.noteSymbols(d, vi.Name, axis)
+		}
 	}
 	if known, ok := opt.Inputs[vi.Name]; ok {
 		if v.Kind != onnx.KindUnknown && (v.Kind != known.Kind || v.DType != known.DType) && known.Kind == onnx.KindTensor {
@@ -191,19 +238,20 @@ func (e *engine) input(vi *onnx.ValueInfo, opt Options) (*op.Value, error) {
 	return v, nil
 }
 
-func checkInputNames(in []*op.Value, opt Options) error {
-	have := func(name string) bool {
+// takeNames refuses a value for what is no input, and keeps the shapes of other values for later.
+func (e *engine) takeNames(in []*op.Value, opt Options) error {
+	isInput := func(name string) bool {
 		return slices.ContainsFunc(in, func(v *op.Value) bool { return v.Name == name })
 	}
-	names := slices.Sorted(maps.Keys(opt.Shapes))
-	names = append(names, slices.Sorted(maps.Keys(opt.Inputs))...)
-	for _, name := range names {
-		if !have(name) {
-			list := make([]string, len(in))
-			for i, v := range in {
-				list[i] = fmt.Sprintf("%q", v.Name)
-			}
-			return &OptionError{Msg: fmt.Sprintf("the model has no input %q; its inputs are %v", name, list)}
+	for _, name := range slices.Sorted(maps.Keys(opt.Inputs)) {
+		if !isInput(name) {
+			return noInput(name, in, "")
+		}
+	}
+	e.given, e.gave = map[string]op.Shape{}, map[string]bool{}
+	for name, s := range opt.Shapes {
+		if !isInput(name) {
+			e.given[name] = s
 		}
 	}
 	return nil

@@ -29,9 +29,9 @@ func (e *VerifyError) Error() string {
 // *VerifyError, or names a dimension without a value.
 func (a *Arena) Verify(r *Report, env dim.Env) error {
 	if env == nil {
-		env = r.Dims
+		env, _ = r.Bounded(r.Dims)
 	}
-	v := &verifier{arena: a, sizes: liveness{env: env}, at: map[*op.Value]region{}, workspaces: map[int][]region{}}
+	v := &verifier{arena: a, sizes: liveness{env: env, scale: r.scale}, at: map[*op.Value]region{}, workspaces: map[int][]region{}}
 	for _, b := range a.Buffers {
 		if err := v.register(b); err != nil {
 			return err

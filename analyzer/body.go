@@ -15,7 +15,8 @@ type nodeEngine struct {
 	node  *Node
 	scope *scope
 	err   error // a graph error in a body; it stops the analysis
-	asked bool  // the rule has asked for something, so that what it says is of this node alone
+	needs []int32
+	asked bool // the rule has asked for something, so that what it says is of this node alone
 }
 
 // Fresh makes a symbol named after the node's hint, numbered where the name is taken.
@@ -65,11 +66,11 @@ func (e *nodeEngine) inferBody(g *onnx.Graph, in []*op.Value) (*op.Body, error) 
 	}
 	s := newScope(len(g.Initializers) + len(g.Inputs) + len(g.Nodes))
 	s.parent, s.prefix, s.calls, s.opsets = e.scope, e.scope.prefix, e.scope.calls, e.scope.opsets
-	s.attrs, s.depth = e.scope.attrs, e.scope.depth+1
+	s.attrs, s.depth, s.graph = e.scope.attrs, e.scope.depth+1, g
 	if err := e.addInitializers(g, s); err != nil {
 		return nil, err
 	}
-	b := &Body{Name: g.Name}
+	b := &Body{Name: g.Name, graph: g}
 	for i, vi := range g.Inputs {
 		if s.own(vi.Name) != nil {
 			continue // an initializer with a default's name
@@ -88,13 +89,24 @@ func (e *nodeEngine) inferBody(g *onnx.Graph, in []*op.Value) (*op.Body, error) 
 	if err := e.spend(len(g.Nodes), g); err != nil {
 		return nil, err
 	}
-	b.diagLo = len(e.diags)
+	before := len(e.diags)
+	b.known, b.counted = -e.known, -e.counted
 	nodes, err := e.inferNodes(g, g.Nodes, s)
 	if err != nil {
 		return nil, err
 	}
-	b.diagHi = len(e.diags)
-	b.invalid = slices.ContainsFunc(e.diags[b.diagLo:], func(d Diagnostic) bool { return d.Code == CodeInvalidNode })
+	for _, d := range e.diags[before:] {
+		if d.Code == CodeUnknownOp { // said once for all nodes
+			e.diags[before] = d
+			before++
+			continue
+		}
+		b.diags = append(b.diags, d)
+	}
+	e.diags = e.diags[:before]
+	b.known, b.counted = b.known+e.known, b.counted+e.counted
+	e.known, e.counted = e.known-b.known, e.counted-b.counted
+	b.invalid = slices.ContainsFunc(b.diags, func(d Diagnostic) bool { return d.Code == CodeInvalidNode })
 	for _, o := range g.Outputs {
 		v := s.lookup(o.Name)
 		if v == nil {
@@ -103,43 +115,54 @@ func (e *nodeEngine) inferBody(g *onnx.Graph, in []*op.Value) (*op.Body, error) 
 		b.Outputs = append(b.Outputs, v)
 	}
 	b.Nodes = nodes
-	return &op.Body{Name: g.Name, Outputs: b.Outputs, Work: sumWork(nodes), Invalid: b.invalid, Handle: b}, nil
+	work, traffic := sumWork(nodes)
+	return &op.Body{Name: g.Name, Outputs: b.Outputs, Work: work, Traffic: traffic, Invalid: b.invalid, Handle: b}, nil
 }
 
-// sumWork adds the work of the nodes and of the bodies they run.
-func sumWork(nodes []*Node) op.Work {
-	var w op.Work
+// sumWork adds the work and the traffic in bytes of the nodes and of the bodies they run.
+func sumWork(nodes []*Node) (w op.Work, traffic dim.Dim) {
 	for _, n := range nodes {
+		traffic = traffic.Add(n.Read).Add(n.Written)
 		w.MACs, w.Vector, w.Special = w.MACs.Add(n.Work.MACs), w.Vector.Add(n.Work.Vector), w.Special.Add(n.Work.Special)
 		for _, b := range n.Bodies {
 			if b.Alternative {
 				continue
 			}
-			i := sumWork(b.Nodes)
+			i, t := sumWork(b.Nodes)
+			traffic = traffic.Add(t.Mul(b.Times))
 			w.MACs = w.MACs.Add(i.MACs.Mul(b.Times))
 			w.Vector = w.Vector.Add(i.Vector.Mul(b.Times))
 			w.Special = w.Special.Add(i.Special.Mul(b.Times))
 		}
 	}
-	return w
+	return w, traffic
 }
 
 func (e *nodeEngine) Run(body *op.Body, times dim.Dim) {
 	b := *body.Handle.(*Body)
 	b.Times = times
-	e.node.Bodies = append(e.node.Bodies, &b)
+	e.adopt(&b, b.diags)
 }
 
 func (e *nodeEngine) Alternative(body *op.Body) {
 	b := *body.Handle.(*Body)
 	b.Alternative = true
+	found := b.diags
 	if ran := e.node.Bodies; b.invalid && len(ran) > 0 && !ran[0].invalid {
 		// What is wrong with a branch that cannot run is no finding about the model.
-		e.diags = slices.Delete(e.diags, b.diagLo, b.diagHi)
-		e.diagnose(Diagnostic{SeverityNote, CodeBranch, e.node.Name,
-			fmt.Sprintf("branch %q does not fit the shapes at hand; the other one is taken", b.Name)})
+		found = []Diagnostic{{SeverityNote, CodeBranch, e.node.Name,
+			fmt.Sprintf("branch %q does not fit the shapes at hand; the other one is taken", b.Name)}}
 	}
-	e.node.Bodies = append(e.node.Bodies, &b)
+	e.adopt(&b, found)
+}
+
+// adopt makes a body, and what its inference found, part of the node.
+func (e *nodeEngine) adopt(b *Body, found []Diagnostic) {
+	e.node.Bodies = append(e.node.Bodies, b)
+	for _, d := range found {
+		e.diagnose(d)
+	}
+	e.known, e.counted = e.known+b.known, e.counted+b.counted
 }
 
 // spend counts nodes that are inferred beyond those of the file, so that bodies and functions cannot unfold without
@@ -204,10 +227,12 @@ func (e *engine) inline(g *onnx.Graph, p *onnx.Node, f *onnx.Function, s *scope)
 	}
 	body := resolve(f.Nodes, inner)
 	fg := &onnx.Graph{Name: f.Domain + "." + f.Name, ValueInfo: f.ValueInfo}
+	inner.graph = fg
 	nodes, err := e.inferNodes(fg, body, inner)
 	if err != nil {
 		return nil, err
 	}
+	made := map[*op.Value]bool{}
 	for i, name := range p.Outputs {
 		if name == "" {
 			continue
@@ -218,6 +243,9 @@ func (e *engine) inline(g *onnx.Graph, p *onnx.Node, f *onnx.Function, s *scope)
 		v := inner.own(f.Outputs[i])
 		if v == nil {
 			return nil, e.graphError(fg, "output %q is produced by no node", f.Outputs[i])
+		}
+		if !made[v] && !slices.ContainsFunc(f.Inputs, func(in string) bool { return inner.own(in) == v }) {
+			v.Name, made[v] = name, true // the caller's name for what the function made
 		}
 		s.define(name, v)
 	}

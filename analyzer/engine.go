@@ -43,8 +43,17 @@ type engine struct {
 	captured map[*onnx.Graph][]string
 	names    map[string]int // how often a hint of a fresh symbol was used
 	diags    []Diagnostic
-	dropped  int     // diagnostics beyond the bound
-	folded   []*Node // see Report.Folded
+	dropped  int              // diagnostics beyond the bound
+	required []op.Requirement // distinct ones
+	needed   []need
+	assumed  []string        // Ifs whose branches differ in rank
+	flipped  map[string]bool // those of which the other branch is taken
+	shares   []*shared
+	spread   map[string]bool                       // nodes of choices whose classes get even shares
+	types    map[*onnx.Graph]map[string]*onnx.Type // see declaredType
+	given    map[string]op.Shape                   // of values inside of the main graph, by the user
+	gave     map[string]bool                       // those that were used
+	folded   []*Node                               // see Report.Folded
 	unknown  map[string]int
 	// uncounted are the rules whose note was given.
 	uncounted map[*op.Rule]bool
@@ -58,6 +67,7 @@ type funcKey struct{ domain, name, overload string }
 // graph's names are looked up once and not at every use.
 type scope struct {
 	parent *scope
+	graph  *onnx.Graph
 	slots  slotTable
 	vals   []*op.Value // by slot; nil where the value is not made yet
 	prefix string      // of node names inside inlined calls
@@ -89,6 +99,9 @@ func (s *scope) own(name string) *op.Value {
 	}
 	return nil
 }
+
+// top reports whether s is the main graph's.
+func (s *scope) top() bool { return s.depth == 0 }
 
 // define gives a name a value.
 func (s *scope) define(name string, v *op.Value) {
@@ -157,6 +170,7 @@ func (e *engine) diagnose(d Diagnostic) {
 type GraphError struct {
 	Model string
 	Graph string
+	Node  string // that Msg is about, if one
 	Msg   string
 }
 

@@ -63,8 +63,10 @@ type Body struct {
 	Outputs     []*op.Value
 	Nodes       []*Node
 
+	graph          *onnx.Graph
 	invalid        bool
-	diagLo, diagHi int // its diagnostics
+	diags          []Diagnostic // of its inference; they are findings about the model once it runs
+	known, counted int          // likewise, nodes for engine.known and engine.counted
 }
 
 // Weight is a stored or generated constant that an executed node reads as data.
@@ -121,4 +123,6 @@ const (
 	CodeTripCount    = "trip-count"
 	CodeBranch       = "branch"
 	CodeUncounted    = "uncounted"
+	CodeRequires     = "requires"
+	CodeExperts      = "experts"
 )

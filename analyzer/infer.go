@@ -117,7 +117,9 @@ func (e *engine) inferNode(g *onnx.Graph, n *Node, s *scope, at []int32) (execut
 	n.Opset = version
 	n.Rule = e.rule(p, version)
 	if n.Rule == nil {
-		e.unknownOp(g, n, outs)
+		if err := e.unknownOp(n, op.Call{Node: p, Opset: version, In: n.Inputs, Out: outs}, s); err != nil {
+			return false, err
+		}
 	} else if err := e.run(n, op.Call{Node: p, Opset: version, In: n.Inputs, Out: outs}, s); err != nil {
 		return false, err
 	}
@@ -150,12 +152,17 @@ func (e *engine) run(n *Node, c op.Call, s *scope) error {
 	v.call.Engine = &v.nodeEngine
 	e.known++
 	at := e.memo.place(&v.call)
-	if at != nil && (at[0].recall(n, &v.call) || at[1].recall(n, &v.call)) {
-		return nil
+	for i := 0; at != nil && i < len(at); i++ {
+		if at[i].recall(n, &v.call) {
+			for _, q := range at[i].needs {
+				e.needed = append(e.needed, need{n, q})
+			}
+			return nil
+		}
 	}
-	e.apply(n, &v.call)
+	v.apply(n, &v.call)
 	if at != nil && !v.asked && !n.Partial {
-		keep(at, n, &v.call)
+		keep(at, n, &v.call, v.needs)
 	}
 	return v.err
 }
@@ -174,7 +181,8 @@ func nodeName(p *onnx.Node, s *scope) string {
 }
 
 // apply runs the rule. A failing rule is a diagnostic: its outputs stay unknown and the node is partial.
-func (e *engine) apply(n *Node, c *op.Call) {
+func (e *nodeEngine) apply(n *Node, c *op.Call) {
+	made := len(e.symbols)
 	err := n.Rule.CheckArity(n.Proto, n.Opset)
 	if err == nil {
 		err = n.Rule.Shape(c)
@@ -189,9 +197,15 @@ func (e *engine) apply(n *Node, c *op.Call) {
 	if n.Rule.Fold != nil && c.Out[0].Data == nil {
 		n.Rule.Fold(c)
 	}
+	op.FollowChoices(c)
+	e.settle(n, c, true)
 	for i, o := range c.Out {
 		if c.HasOut(i) && o.Kind == onnx.KindTensor {
-			if err := e.sealShape(o); err != nil {
+			if err := e.sealShape(o); errors.Is(err, errNegative) {
+				e.invalid(n, fmt.Errorf("output %d: %w", i, err))
+				o.Ranked, o.Shape, o.Data = false, nil, nil
+				return
+			} else if err != nil {
 				e.diagnose(Diagnostic{SeverityError, CodeOverflow, n.Name, fmt.Sprintf("output %d: %v", i, err)})
 				o.Ranked, o.Shape, o.Data = false, nil, nil
 			}
@@ -201,9 +215,14 @@ func (e *engine) apply(n *Node, c *op.Call) {
 			e.diagnose(Diagnostic{SeverityWarning, CodeUnknownShape, n.Name, fmt.Sprintf("the shape of output %d %q is not known", i, o.Name)})
 		}
 	}
-	if slices.ContainsFunc(c.In, opaque) {
+	for i, in := range c.In {
+		if !opaque(in) {
+			continue
+		}
 		n.Partial = true
-		return // work on unknown shapes is unknown
+		if !op.Has(n.Rule.OutWork, i) || e.unsettled(c.Out, made) {
+			return // work on unknown shapes is unknown
+		}
 	}
 	e.counts++
 	n.Counts = &Counts{Work: n.Rule.Work(c), id: e.counts}
@@ -212,6 +231,24 @@ func (e *engine) apply(n *Node, c *op.Call) {
 		n.Work, n.Partial = op.Work{}, true
 	}
 	n.Read, n.Written = traffic(n.Rule, c)
+}
+
+// unsettled reports whether some output has a size that neither inference nor the file knows: its symbols are those from
+// position made on.
+func (e *engine) unsettled(outs []*op.Value, made int) bool {
+	for _, o := range outs {
+		if opaque(o) {
+			return true
+		}
+		for _, d := range o.Shape {
+			for _, s := range d.Symbols() {
+				if slices.ContainsFunc(e.symbols[made:], func(x Symbol) bool { return x.Name == s }) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // opaque reports whether not even the rank of v is known.
@@ -243,13 +280,15 @@ func shapeHash(v *op.Value) uint8 {
 	return uint8(h ^ h>>8 ^ h>>16)
 }
 
+var errNegative = errors.New("want at least 0")
+
 func shapeErr(v *op.Value) error {
 	for i, d := range v.Shape {
 		if err := d.Err(); err != nil {
 			return fmt.Errorf("extent %d: %w", i, err)
 		}
 		if n, ok := d.Value(); ok && n < 0 {
-			return fmt.Errorf("extent %d is %d, want at least 0", i, n)
+			return fmt.Errorf("axis %d has size %d, %w", i, n, errNegative)
 		}
 	}
 	if b, ok := v.Seal(); ok && b.Err() != nil {
@@ -263,8 +302,8 @@ func (e *engine) invalid(n *Node, err error) {
 	e.diagnose(Diagnostic{SeverityError, CodeInvalidNode, n.Name, fmt.Sprintf("%s: %v", n.Op(), err)})
 }
 
-// unknownOp leaves the outputs to what the file declares for them.
-func (e *engine) unknownOp(g *onnx.Graph, n *Node, outs []*op.Value) {
+// unknownOp leaves the outputs to what the user or the file says of them.
+func (e *engine) unknownOp(n *Node, c op.Call, s *scope) error {
 	if e.unknown == nil {
 		e.unknown = map[string]int{}
 	}
@@ -277,15 +316,11 @@ func (e *engine) unknownOp(g *onnx.Graph, n *Node, outs []*op.Value) {
 		}
 		e.diagnose(Diagnostic{SeverityWarning, CodeUnknownOp, n.Name, why + ": totals are lower bounds; --ops FILE can describe it"})
 	}
-	for _, o := range outs {
-		for _, vi := range [][]onnx.ValueInfo{g.ValueInfo, g.Outputs} {
-			i := slices.IndexFunc(vi, func(x onnx.ValueInfo) bool { return x.Name == o.Name && o.Name != "" })
-			if i >= 0 && vi[i].Type != nil {
-				e.declare(o, vi[i].Type, dimContext{node: n.Name})
-				break
-			}
-		}
-	}
+	v := e.invoke()
+	defer e.done(v)
+	v.nodeEngine = nodeEngine{engine: e, node: n, scope: s}
+	v.settle(n, &c, false)
+	return v.err
 }
 
 // fold marks the outputs constant where every runtime computes them before the first run, and reports whether it did.

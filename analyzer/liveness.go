@@ -7,12 +7,15 @@ import (
 	"sync"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
 )
 
 // Liveness is which tensors live when the nodes of the main graph run in the stated order and no buffer is shared: a
 // node's inputs and outputs live together, a tensor dies after its last use, graph inputs live from the start and
-// graph outputs to the end. Constants, and what is dequantised from them alone, are apart. It is a property of the graph, not of a runtime.
+// graph outputs to the end. Constants, and what is dequantised from them alone, are apart. A control-flow node's own outputs
+// live while its bodies run: a Loop collects its scans in them, and what a branch of an If hands on is the If's own. Of
+// branches that nobody decided the one counts that needs most. It is a property of the graph, not of a runtime.
 type Liveness struct {
 	PeakBytes int64
 	PeakStep  int         // index into Report.Nodes of the first node at the peak; -1 where there is no node
@@ -33,17 +36,17 @@ type LiveValue struct {
 // without a value.
 func (r *Report) Liveness(env dim.Env) (*Liveness, error) {
 	if env == nil {
-		env = r.Dims
+		env, _ = r.Bounded(r.Dims)
 	}
-	l := &liveness{env: env, places: zeros[place](r.values)}
-	return l.run(r.Nodes, r.Inputs, r.Outputs)
+	l := &liveness{env: env, scale: r.scale, places: zeros[place](r.values)}
+	return l.run(r.Nodes, r.Inputs, r.Outputs, nil)
 }
 
 // livenessAndArena is Liveness and Arena with the lifetimes of the tensors worked out once. The arena is nil where the
 // bodies of a node keep it from being planned; err is that of Liveness.
-func (r *Report) livenessAndArena() (live *Liveness, arena *Arena, err error) {
-	l := &liveness{env: r.Dims, places: zeros[place](r.values)}
-	vals, err := l.lifetimes(r.Nodes, r.Inputs, r.Outputs)
+func (r *Report) livenessAndArena(env dim.Env) (live *Liveness, arena *Arena, err error) {
+	l := &liveness{env: env, scale: r.scale, places: zeros[place](r.values)}
+	vals, err := l.lifetimes(r.Nodes, r.Inputs, r.Outputs, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -65,7 +68,8 @@ func (r *Report) livenessAndArena() (live *Liveness, arena *Arena, err error) {
 
 type liveness struct {
 	env     dim.Env
-	places  []place // by value ID
+	scale   func(onnx.DType) float64 // nil for the sizes of the model
+	places  []place                  // by value ID
 	runs    int32
 	partial bool
 	// viewsOnly says that no result takes the place of an input; see buffers.
@@ -86,11 +90,14 @@ func (l *liveness) bytes(v *op.Value) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("size of %q: %w", v.Name, err)
 	}
+	if l.scale != nil && v.Kind == onnx.KindTensor {
+		n = int64(float64(n) * l.scale(v.DType))
+	}
 	return n, nil
 }
 
-func (l *liveness) run(nodes []*Node, inputs, outputs []*op.Value) (*Liveness, error) {
-	vals, err := l.lifetimes(nodes, inputs, outputs)
+func (l *liveness) run(nodes []*Node, inputs, outputs, handed []*op.Value) (*Liveness, error) {
+	vals, err := l.lifetimes(nodes, inputs, outputs, handed)
 	if err != nil {
 		return nil, err
 	}
@@ -108,24 +115,11 @@ func (l *liveness) weigh(vals []LiveValue, nodes []*Node) (*Liveness, error) {
 	var live int64
 	for i := range nodes {
 		live += delta[i]
-		step := live
 		inner, err := l.inner(nodes[i])
 		if err != nil {
 			return nil, err
 		}
-		if inner > 0 { // the bodies run before the node's own outputs are there
-			var out int64
-			for _, o := range nodes[i].Outputs {
-				if o != nil {
-					b, err := l.bytes(o)
-					if err != nil {
-						return nil, err
-					}
-					out += b
-				}
-			}
-			step = max(live, live-out+inner)
-		}
+		step := live + inner
 		res.Timeline[i] = step
 		if step > res.PeakBytes {
 			res.PeakBytes, res.PeakStep = step, i
@@ -146,14 +140,15 @@ func (l *liveness) weigh(vals []LiveValue, nodes []*Node) (*Liveness, error) {
 	return res, nil
 }
 
-// lifetimes finds first and last use of every tensor that is no constant and belongs to this graph.
-func (l *liveness) lifetimes(nodes []*Node, inputs, outputs []*op.Value) ([]LiveValue, error) {
+// lifetimes finds first and last use of every tensor that is no constant and belongs to this graph; those that are handed
+// on belong to the node that runs it.
+func (l *liveness) lifetimes(nodes []*Node, inputs, outputs, handed []*op.Value) ([]LiveValue, error) {
 	l.runs++
 	run := l.runs
 	vals := make([]LiveValue, 0, len(nodes)+len(inputs))
 	var failed error
 	define := func(v *op.Value, step int) {
-		if v == nil || v.Resident() || l.places[v.ID].run == run {
+		if v == nil || v.Resident() || l.places[v.ID].run == run || slices.Contains(handed, v) {
 			return
 		}
 		b, err := l.bytes(v)
@@ -200,18 +195,23 @@ func uses(n *Node, f func(*op.Value)) {
 	}
 }
 
-// inner is the peak of the tensors that the node's bodies make; alternative branches are not counted.
+// inner is the peak of the tensors that the node's bodies make, of the body that needs most.
 func (l *liveness) inner(n *Node) (int64, error) {
 	var peak int64
 	for _, b := range n.Bodies {
-		if b.Alternative {
-			continue
-		}
-		res, err := l.run(b.Nodes, b.Inputs, b.Outputs)
+		res, err := l.run(b.Nodes, b.Inputs, b.Outputs, n.handed(b))
 		if err != nil {
 			return 0, err
 		}
 		peak = max(peak, res.PeakBytes)
 	}
 	return peak, nil
+}
+
+// handed are the tensors of a body that become the node's own: the outputs of the branch of an If.
+func (n *Node) handed(b *Body) []*op.Value {
+	if n.Proto.OpType != "If" {
+		return nil
+	}
+	return b.Outputs
 }

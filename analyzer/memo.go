@@ -27,6 +27,7 @@ type applied struct {
 	in     []*op.Value
 	out    []op.Value // as the rule left them
 	counts *Counts
+	needs  []int32 // of engine.required
 }
 
 // newMemo has room for the results of a graph of so many nodes, or for those that repeat in a large one.
@@ -95,14 +96,14 @@ func (a *applied) recall(n *Node, c *op.Call) (ok bool) {
 }
 
 // keep records the result of a call that left nothing unknown, in the place of the older of two.
-func keep(at *[2]applied, n *Node, c *op.Call) {
+func keep(at *[2]applied, n *Node, c *op.Call, needs []int32) {
 	at[0], at[1] = at[1], at[0]
 	a := &at[0]
 	out := a.out[:0]
 	for _, o := range c.Out {
 		out = append(out, *o)
 	}
-	*a = applied{n.Rule, c.Opset, c.Node, c.In, out, n.Counts}
+	*a = applied{n.Rule, c.Opset, c.Node, c.In, out, n.Counts, needs}
 }
 
 // alike reports whether no rule can tell two inputs apart.
@@ -111,7 +112,7 @@ func alike(a, b *op.Value) bool {
 		return a == b
 	}
 	return a.Kind == onnx.KindTensor && b.Kind == onnx.KindTensor && a.DType == b.DType && a.Ranked && b.Ranked &&
-		a.Const == b.Const && a.Data == b.Data && !a.HasItems && !b.HasItems && a.Elem == b.Elem &&
+		a.Const == b.Const && op.SameOrigin(a, b) && a.Data == b.Data && !a.HasItems && !b.HasItems && a.Elem == b.Elem &&
 		(a.Tensor == b.Tensor || !a.MayHaveElems() && !b.MayHaveElems()) && a.Shape.Equal(b.Shape)
 }
 

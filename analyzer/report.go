@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
@@ -27,12 +26,24 @@ type Report struct {
 	Weights     []*Weight
 	Symbols     []Symbol
 	Dims        dim.Env
+	UnusedDims  []string // names of Options.Dims that the model lacks
 	Diagnostics []Diagnostic
+	// Requirements are the equalities that inference has assumed: they hold wherever the model runs.
+	Requirements []Requirement
 
 	values, counts int // number of values and of Counts, for tables by their numbers
 	known, counted int
 	unknown        map[string]int
 	prebound       bool // inferred with Dims already in place
+	scale          func(onnx.DType) float64
+}
+
+// Scaled is the Report with the sizes of activations as another precision has them: those of element type t times
+// scale(t). Liveness, Buffers and Arena are of these sizes.
+func (r *Report) Scaled(scale func(t onnx.DType) float64) *Report {
+	c := *r
+	c.scale = scale
+	return &c
 }
 
 // Walk calls f for every executed node, bodies included, with the number of times that it runs in one inference and
@@ -48,6 +59,16 @@ func walk(nodes []*Node, times dim.Dim, depth int, f func(*Node, dim.Dim, int)) 
 			if !b.Alternative {
 				walk(b.Nodes, times.Mul(b.Times), depth+1, f)
 			}
+		}
+	}
+}
+
+// walkAll calls f for every node, those of bodies and of branches that could run instead included.
+func walkAll(nodes []*Node, f func(*Node)) {
+	for _, n := range nodes {
+		f(n)
+		for _, b := range n.Bodies {
+			walkAll(b.Nodes, f)
 		}
 	}
 }
@@ -134,37 +155,6 @@ func (r *Report) LowerBound() bool {
 	return partial
 }
 
-// FreeDims lists the symbols without a value that shapes or totals depend on, sorted.
-func (r *Report) FreeDims() []string {
-	if r.fixed() {
-		return nil
-	}
-	var free []string
-	seen := map[string]bool{}
-	need := func(d dim.Dim) {
-		if d.IsConst() {
-			return
-		}
-		for _, s := range d.Symbols() {
-			if _, bound := r.Dims[s]; !bound && !seen[s] {
-				seen[s] = true
-				free = append(free, s)
-			}
-		}
-	}
-	for _, v := range r.Inputs {
-		for _, d := range v.Shape {
-			need(d)
-		}
-	}
-	t := r.Totals()
-	for _, d := range []dim.Dim{t.MACs, t.FLOPs, t.Special, t.BytesRead, t.BytesWritten} {
-		need(d)
-	}
-	slices.Sort(free)
-	return free
-}
-
 // dropUnusedSymbols forgets data-dependent symbols that no figure needs: those of nodes that were folded or dropped,
 // and of inferences that a rule tried and gave up.
 func (r *Report) dropUnusedSymbols() {
@@ -181,8 +171,11 @@ func (r *Report) dropUnusedSymbols() {
 			}
 		}
 	}
-	r.Walk(func(n *Node, times dim.Dim, _ int) {
-		need(times, n.Work.MACs, n.Work.Vector, n.Work.Special, n.Read, n.Written)
+	walkAll(r.Nodes, func(n *Node) {
+		for _, b := range n.Bodies {
+			need(b.Times)
+		}
+		need(n.Work.MACs, n.Work.Vector, n.Work.Special, n.Read, n.Written)
 		for _, vs := range [][]*op.Value{n.Inputs, n.Outputs} {
 			for _, v := range vs {
 				if v != nil {
@@ -204,37 +197,48 @@ func (r *Report) fixed() bool {
 	return true
 }
 
-// collectWeights finds the constants that executed nodes read as data.
+// collectWeights finds the constants that executed nodes read as data, those of branches that could run instead
+// included: they are resident whichever runs, and belong to the node that chooses.
 func (r *Report) collectWeights() {
-	byRoot := zeros[*Weight](r.values)
-	r.Walk(func(n *Node, _ dim.Dim, _ int) {
-		if n.Rule == nil {
-			for _, in := range n.Inputs { // without a rule, float constants are taken for weights
-				if in != nil && in.Const {
-					r.addWeights(byRoot, n, in, weightUse{})
-				}
-			}
-			return
-		}
-		if n.Rule.Stored != nil {
-			r.addStored(n)
-		}
-		for i, in := range n.Inputs {
-			if in == nil || !in.Const || n.Rule.IsHost(i) {
-				continue
-			}
-			r.addWeights(byRoot, n, in, weightUse{
-				quantised: op.Has(n.Rule.QuantInputs, i),
-				statistic: op.Has(n.Rule.Statistics, i),
-				scale:     op.Has(n.Rule.Scales, i),
-				packed:    packedWeights(n, i),
-			})
-		}
-	})
+	r.weightsOf(r.Nodes, nil, zeros[*Weight](r.values))
 }
 
-// addStored adds the constants that a node keeps in attributes, each as a value of its own.
-func (r *Report) addStored(n *Node) {
+// weightsOf collects the weights of nodes for owner, or each for itself where owner is nil.
+func (r *Report) weightsOf(nodes []*Node, owner *Node, byRoot []*Weight) {
+	for _, n := range nodes {
+		to := owner
+		if to == nil {
+			to = n
+		}
+		if n.Rule != nil && n.Rule.Stored != nil {
+			r.addStored(n, to)
+		}
+		for i, in := range n.Inputs {
+			switch {
+			case in == nil || !in.Const:
+			case n.Rule == nil: // without a rule, float constants are taken for weights
+				r.addWeights(byRoot, to, in, weightUse{})
+			case !n.Rule.IsHost(i):
+				r.addWeights(byRoot, to, in, weightUse{
+					quantised: op.Has(n.Rule.QuantInputs, i),
+					statistic: op.Has(n.Rule.Statistics, i),
+					scale:     op.Has(n.Rule.Scales, i),
+					packed:    packedWeights(n, i),
+				})
+			}
+		}
+		for _, b := range n.Bodies {
+			if b.Alternative && owner == nil {
+				r.weightsOf(b.Nodes, n, byRoot)
+			} else {
+				r.weightsOf(b.Nodes, owner, byRoot)
+			}
+		}
+	}
+}
+
+// addStored adds the constants that node n keeps in attributes, each as a value of its own, as weights of node to.
+func (r *Report) addStored(n, to *Node) {
 	for _, s := range n.Rule.Stored(n.Proto) {
 		v := &op.Value{Name: n.Name + " " + s.Attribute, ID: r.values, Const: true}
 		r.values++
@@ -244,7 +248,7 @@ func (r *Report) addStored(n *Node) {
 			w.Params = dim.Const(s.Elements)
 		}
 		r.Weights = append(r.Weights, w)
-		n.Weights = append(n.Weights, w)
+		to.Weights = append(to.Weights, w)
 	}
 }
 
@@ -295,6 +299,7 @@ func (r *Report) bindDefaults(opt Options) {
 	if opt.KeepFree {
 		return
 	}
+	r.Dims = r.Determine(r.Dims)
 	for _, in := range r.Inputs {
 		if len(in.Shape) == 0 {
 			continue
@@ -307,34 +312,10 @@ func (r *Report) bindDefaults(opt Options) {
 			continue
 		}
 		r.Dims[syms[0]] = 1
+		r.Dims = r.Determine(r.Dims)
 		r.Diagnostics = append(r.Diagnostics, Diagnostic{SeverityNote, CodeDefaultDim, "",
 			fmt.Sprintf("dimension %s (leading dimension of input %q) is free; taken as 1, --dim %s=N gives another", syms[0], in.Name, syms[0])})
 	}
-}
-
-// noteFree says which dimensions are left free.
-func (r *Report) noteFree() {
-	if free := r.FreeDims(); len(free) > 0 {
-		r.Diagnostics = append(r.Diagnostics, Diagnostic{SeverityNote, CodeFreeDim, "",
-			fmt.Sprintf("free dimensions: %s; figures that depend on them are formulas, --dim %s=N binds one", strings.Join(free, ", "), free[0])})
-	}
-}
-
-// checkDims refuses a binding for a symbol that the model does not have.
-func (r *Report) checkDims(opt Options) error {
-	for _, name := range slices.Sorted(maps.Keys(opt.Dims)) {
-		if !slices.ContainsFunc(r.Symbols, func(s Symbol) bool { return s.Name == name }) {
-			have := make([]string, 0, len(r.Symbols))
-			for _, s := range r.Symbols {
-				have = append(have, s.Name)
-			}
-			if len(have) == 0 {
-				return &OptionError{Msg: fmt.Sprintf("the model has no free dimension %q; all its dimensions are numbers", name)}
-			}
-			return &OptionError{Msg: fmt.Sprintf("the model has no free dimension %q; it has %s", name, strings.Join(have, ", "))}
-		}
-	}
-	return nil
 }
 
 // external reports weights whose data file is absent; their figures need only the declared shapes.
@@ -351,17 +332,21 @@ func (r *Report) external(m *onnx.Model) {
 	}
 }
 
-// undecided reports whether data-dependent symbols or invalid nodes are left.
+// defaultNotes are the notes on dimensions that the analysis gave a value.
+func (r *Report) defaultNotes() (ds []Diagnostic) {
+	for _, d := range r.Diagnostics {
+		if d.Code == CodeDefaultDim {
+			ds = append(ds, d)
+		}
+	}
+	return ds
+}
+
+// undecided reports whether data-dependent symbols, branches that nobody decided or invalid nodes are left.
 func (r *Report) undecided() bool { return r.openQuestions() > 0 }
 
 func (r *Report) openQuestions() int {
-	n := len(r.dataSymbols())
-	for _, d := range r.Diagnostics {
-		if d.Severity == SeverityError || d.Code == CodeUnknownShape {
-			n++
-		}
-	}
-	return n
+	return len(r.dataSymbols()) + len(r.undecidedIfs()) + r.misfits()
 }
 
 func (r *Report) inputSymbols() (out []Symbol) {

@@ -28,7 +28,7 @@ const scheduleStates = 100_000
 // value.
 func (r *Report) MinMemoryOrder(env dim.Env) (*Schedule, error) {
 	if env == nil {
-		env = r.Dims
+		env, _ = r.Bounded(r.Dims)
 	}
 	s, err := newScheduler(r, env)
 	if err != nil {
@@ -117,8 +117,8 @@ type scheduler struct {
 }
 
 func newScheduler(r *Report, env dim.Env) (*scheduler, error) {
-	l := &liveness{env: env, places: make([]place, r.values)}
-	vals, err := l.lifetimes(r.Nodes, r.Inputs, r.Outputs)
+	l := &liveness{env: env, scale: r.scale, places: make([]place, r.values)}
+	vals, err := l.lifetimes(r.Nodes, r.Inputs, r.Outputs, nil)
 	if err != nil {
 		return nil, err
 	}

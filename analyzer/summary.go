@@ -164,7 +164,8 @@ func (r *Report) summariseTotals(s *Summary, buffers bool) {
 	add("params", t.Params)
 	add("bytes_read", t.BytesRead)
 	add("bytes_written", t.BytesWritten)
-	if l, arena, err := r.livenessAndArena(); err == nil {
+	env, _ := r.Bounded(r.Dims)
+	if l, arena, err := r.livenessAndArena(env); err == nil {
 		p := dim.Const(l.PeakBytes)
 		s.Totals.PeakActivationBytes = &p
 		s.Peak = r.peakSummary(l)

@@ -48,7 +48,7 @@ func (m *MemoryTrace) Add(r *Report, name string, a *Arena, env dim.Env) error {
 		return err
 	}
 	if env == nil {
-		env = r.Dims
+		env, _ = r.Bounded(r.Dims)
 	}
 	m.models++
 	pid := m.models

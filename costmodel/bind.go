@@ -3,8 +3,8 @@ package costmodel
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
@@ -23,7 +23,7 @@ func BindBatch(r *analyzer.Report, batch int64) (dim.Env, int64, error) {
 	b := newBinder(r)
 	env, n, err := b.bind(batch, nil)
 	if err == nil {
-		b.dataDims(env)
+		env, _ = b.dataDims(env)
 	}
 	return env, n, err
 }
@@ -72,43 +72,53 @@ func (b *binder) bind(batch int64, dims dim.Env) (dim.Env, int64, error) {
 		for _, s := range b.leading {
 			env[s] = batch
 		}
-		return env, batch, nil
+		env, err := b.settle(env)
+		return env, batch, err
 	}
 	n, ok := env[b.leading[0]]
 	if !ok {
 		n = 1
 	}
-	return env, max(1, n), nil
+	env, err := b.settle(env)
+	return env, max(1, n), err
 }
 
-// dataDims gives extents that depend on data their upper bounds, and reports which.
-func (b *binder) dataDims(env dim.Env) []analyzer.Diagnostic {
-	var ds []analyzer.Diagnostic
-	for _, s := range b.report.Symbols {
-		if s.Input != "" {
-			continue
-		}
-		if _, bound := env[s.Name]; bound {
-			continue
-		}
-		if v, err := s.Upper.Eval(env); err == nil && v > 0 {
-			env[s.Name] = v
-			ds = append(ds, analyzer.Diagnostic{Severity: analyzer.SeverityNote, Code: CodeUpperBound, Node: s.Node,
-				Message: fmt.Sprintf("extent %s depends on data; taken as its upper bound %d, --dim %s=N gives another", s.Name, v, s.Name)})
-		}
+// settle adds the dimensions that the model's requirements give, and refuses a binding that contradicts them.
+func (b *binder) settle(env dim.Env) (dim.Env, error) {
+	r := b.report
+	env = r.Determine(env)
+	if maps.Equal(env, r.Dims) { // what the analysis has found is in the Report
+		return env, nil
 	}
-	return ds
+	if err := r.Check(env); err != nil {
+		return nil, &OptionError{Msg: err.Error(), Err: err}
+	}
+	return env, nil
 }
 
-// NeedDims turns a missing binding into an *OptionError that says which dimensions need a value; other errors stay.
-func NeedDims(err error) error {
+// dataDims gives extents that depend on data their upper bounds, and says which in a line.
+func (b *binder) dataDims(env dim.Env) (dim.Env, []analyzer.Diagnostic) {
+	bound, taken := b.report.Bounded(env)
+	if len(taken) == 0 {
+		return env, nil
+	}
+	at := "its bound"
+	if len(taken) > 1 {
+		at = "their bounds"
+	}
+	return bound, []analyzer.Diagnostic{{Severity: analyzer.SeverityNote, Code: CodeUpperBound, Node: taken[0].Node,
+		Message: fmt.Sprintf("%s: taken at %s; %s", analyzer.DataSizes(taken, bound), at, analyzer.Family(taken))}}
+}
+
+// NeedDims turns a missing binding into an *OptionError that names all that are missing; other errors stay.
+func NeedDims(err error, r *analyzer.Report, env dim.Env) error {
 	var unbound *dim.UnboundError
 	if errors.As(err, &unbound) && len(unbound.Symbols) > 0 {
-		flags := make([]string, len(unbound.Symbols))
-		for i, s := range unbound.Symbols {
-			flags[i] = "--dim " + s + "=N"
+		missing := r.Missing(env)
+		if len(missing) == 0 {
+			missing = unbound.Symbols
 		}
-		return &OptionError{Msg: fmt.Sprintf("a time needs a value for %s: give %s", strings.Join(unbound.Symbols, ", "), strings.Join(flags, " ")), Err: unbound}
+		return &OptionError{Msg: analyzer.NeedDims("a time", missing).Error(), Err: unbound}
 	}
 	return err
 }

@@ -73,6 +73,7 @@ type Predictor struct {
 	binder      binder
 	weightBytes float64
 	actScale    float64
+	quantised   bool
 	diagnostics []analyzer.Diagnostic
 	scratch     sync.Pool
 }
@@ -128,10 +129,14 @@ func Compile(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options
 		p.note(CodeProcessor, assumed)
 	}
 	p.binder = newBinder(r)
-	p.weightBytes, p.actScale = form.WeightBytes(r, p.Precision), form.ActivationScale(r, p.Precision)
+	storage := p.Precision
+	if p.quantised = form.Quantised(r); p.quantised && storage == specs.INT8 { // it is int8 already; what is float in it stays
+		storage = form.NativePrecision(r)
+	}
+	p.weightBytes, p.actScale = form.WeightBytes(r, storage), form.ActivationScale(r, storage)
 	p.forms, p.names = slices.Grow(p.forms, len(lowered.Kernels)), slices.Grow(p.names, len(lowered.Kernels))
 	for _, k := range lowered.Kernels {
-		p.forms = append(p.forms, form.NewDemandFormula(k, p.Precision))
+		p.forms = append(p.forms, form.NewDemandFormula(k, p.Precision, storage))
 		p.names = append(p.names, namesOf(k))
 	}
 	if err := p.chooseModel(); err != nil {
@@ -202,7 +207,7 @@ func (p *Predictor) diagnose() {
 				Node: f.Kernel.Name, Message: "no time model: " + f.Missing + "; its time is a lower bound and the interval is wider"})
 		}
 	}
-	if p.Precision == specs.INT8 && !form.Quantised(p.forms) {
+	if p.Precision == specs.INT8 && !p.quantised {
 		p.note(CodePrecision, "the model is not quantised: products, pooling, movement and plain arithmetic are counted in int8, normalisation and special functions in fp32, and the conversions between them not at all")
 	}
 	if !p.power.Known {

@@ -28,7 +28,7 @@ type Prediction struct {
 	LatencyLowS   float64 `json:"latency_low_s"`
 	LatencyHighS  float64 `json:"latency_high_s"`
 	IntervalLevel float64 `json:"interval_level"`
-	ThroughputPS  float64 `json:"throughput_per_s"` // samples
+	ThroughputPS  float64 `json:"throughput_per_s"` // samples; 0 where LatencyS is 0
 
 	EnergyJ          Optional `json:"energy_j"` // of the whole batch, idle power included
 	EnergyLowJ       Optional `json:"energy_low_j"`
@@ -106,7 +106,7 @@ func (o *Optional) UnmarshalJSON(data []byte) error {
 // the time. ok is false where the energy is unknown or the device cannot keep up with the rate.
 func (p *Prediction) EnergyPerDay(perS float64) (joules float64, ok bool) {
 	const day = 86400
-	busy := perS / p.ThroughputPS
+	busy := perS * p.LatencyS / float64(max(1, p.Batch))
 	if !p.EnergyJ.Known() || busy > 1 || perS < 0 {
 		return 0, false
 	}
@@ -123,12 +123,12 @@ func (p *Predictor) At(batch int64, dims dim.Env) (*Prediction, error) {
 	if err != nil {
 		return nil, err
 	}
-	extra := p.binder.dataDims(env)
+	env, extra := p.binder.dataDims(env)
 	s := p.scratch.Get().(*scratch)
 	defer p.scratch.Put(s)
 	for i := range p.forms {
 		if err := p.forms[i].Eval(env, &s.loads[i]); err != nil {
-			return nil, NeedDims(err)
+			return nil, NeedDims(err, p.Plan.Report, env)
 		}
 	}
 	if err := p.model.Times(s.loads, env, s.times); err != nil {
@@ -159,7 +159,7 @@ func (p *Predictor) At(batch int64, dims dim.Env) (*Prediction, error) {
 func (p *Predictor) memory(out *Prediction, env dim.Env) error {
 	m, err := memory.Of(p.Plan, env, memory.Options{Threads: p.Threads, Scale: p.actScale})
 	if err != nil {
-		return NeedDims(err)
+		return NeedDims(err, p.Plan.Report, env)
 	}
 	out.WeightMemoryBytes, out.ActivationMemoryBytes, out.PeakMemoryBytes = m.WeightBytes, m.ActivationBytes, m.PeakBytes()
 	out.ActivationMemoryLowBytes, out.ActivationMemoryHighBytes = m.ActivationLowBytes, m.ActivationHighBytes
@@ -239,6 +239,7 @@ func (p *Predictor) spend(out *Prediction, s *scratch, waitS float64) {
 		out.IdleW = Optional(m.Idle)
 		out.EnergyJ = Optional(static*out.LatencyS + dynamic)
 		out.EnergyPerSampleJ = out.EnergyJ / Optional(out.Batch)
+		out.PowerW = out.IdleW // where nothing runs
 		if out.LatencyS > 0 {
 			out.PowerW = out.EnergyJ / Optional(out.LatencyS)
 		}
@@ -258,7 +259,11 @@ func (p *Predictor) spend(out *Prediction, s *scratch, waitS float64) {
 
 // energyInterval combines the interval of the time with the spread of the power as independent factors.
 func (p *Predictor) energyInterval(out *Prediction) {
-	if !out.EnergyJ.Known() || out.LatencyS <= 0 {
+	if !out.EnergyJ.Known() {
+		return
+	}
+	if out.LatencyS <= 0 { // nothing runs
+		out.EnergyLowJ, out.EnergyHighJ = out.EnergyJ, out.EnergyJ
 		return
 	}
 	width := p.power.Width

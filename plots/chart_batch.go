@@ -39,13 +39,17 @@ func Batch(sweeps []Sweep, d *specs.Device, s Style) *Figure {
 				f.Notes = append(f.Notes, fmt.Sprintf("%s: batch %d does not fit: %.1f GiB of %.1f GiB.", sw.Name, p.Batch, float64(p.PeakMemoryBytes)/(1<<30), capacity/(1<<30)))
 				break
 			}
+			if p.LatencyS <= 0 {
+				f.Notes = append(f.Notes, fmt.Sprintf("%s: nothing runs on the device at batch %d, which takes no time.", sw.Name, p.Batch))
+				continue
+			}
 			last = max(last, int(p.Batch))
 			latency[i] = append(latency[i], xy{b, 1e3 * p.LatencyS})
 			band[i], low = append(band[i], xy{b, 1e3 * p.LatencyHighS}), append(low, xy{b, 1e3 * p.LatencyLowS})
 			rate[i] = append(rate[i], xy{b, p.ThroughputPS})
 			all[0] = append(all[0], 1e3*p.LatencyLowS, 1e3*p.LatencyHighS)
 			all[1] = append(all[1], p.ThroughputPS)
-			if p.EnergyPerSampleJ.Known() {
+			if p.EnergyPerSampleJ > 0 {
 				energy[i] = append(energy[i], xy{b, 1e3 * float64(p.EnergyPerSampleJ)})
 				all[2] = append(all[2], 1e3*float64(p.EnergyPerSampleJ))
 			}
@@ -53,7 +57,9 @@ func Batch(sweeps []Sweep, d *specs.Device, s Style) *Figure {
 		for j := len(low) - 1; j >= 0; j-- {
 			band[i] = append(band[i], low[j])
 		}
-		if n := len(rate[i]); n > 0 {
+		if n := len(rate[i]); n == 1 {
+			f.Findings = append(f.Findings, fmt.Sprintf("%s: %s a sample at batch %.0f.", sw.Name, scaledText(1/rate[i][0].y, "s"), rate[i][0].x))
+		} else if n > 1 {
 			best := 0
 			for j := range rate[i] {
 				if rate[i][j].y > 1.1*rate[i][best].y {
@@ -70,7 +76,7 @@ func Batch(sweeps []Sweep, d *specs.Device, s Style) *Figure {
 	looks := f.style.looks(ns)
 	titles := []string{"Latency of the batch [ms]", "Throughput [samples per second]", "Energy per sample [mJ]"}
 	series := [][][]xy{latency, rate, energy}
-	if len(all[2]) == 0 {
+	if len(all[2]) == 0 && len(all[0]) > 0 {
 		series, titles = series[:2], titles[:2]
 		f.Notes = append(f.Notes, noPower+" for this device: no energy is drawn.")
 	}

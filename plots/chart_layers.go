@@ -46,6 +46,8 @@ func Layers(name string, p *costmodel.Prediction, d *specs.Device, s Style) *Fig
 	}
 	if !energy {
 		panels = panels[:2]
+	}
+	if !energy && len(p.Kernels) > 0 {
 		f.Notes = append(f.Notes, noPower+" for this device: no energy is drawn.")
 	}
 	for i, q := range panels {
@@ -70,6 +72,11 @@ func Layers(name string, p *costmodel.Prediction, d *specs.Device, s Style) *Fig
 		f.Panels = append(f.Panels, panel)
 	}
 	f.Panels[len(f.Panels)-1].Plot.X.Label.Text = "Kernels in running order, by the stage of the network"
+	if len(p.Kernels) == 0 {
+		f.Findings = append(f.Findings, "Nothing runs on the device.")
+		f.provenance(p)
+		return f
+	}
 	slowest := append([]costmodel.KernelPrediction(nil), p.Kernels...)
 	sort.SliceStable(slowest, func(i, j int) bool { return slowest[i].TimeS > slowest[j].TimeS })
 	var names []string

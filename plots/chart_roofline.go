@@ -62,6 +62,11 @@ func Roofline(name string, p *costmodel.Prediction, d *specs.Device, s Style) *F
 	for _, q := range p.Kernels {
 		bounds[q.Bound] += q.TimeS
 	}
+	if p.LatencyS <= 0 {
+		f.Findings = append(f.Findings, "Nothing runs on the device.")
+		f.provenance(p)
+		return f
+	}
 	f.Findings = append(f.Findings, fmt.Sprintf("Time of %s: %s bound by compute, %s by memory, %s by overhead.", scaledText(p.LatencyS, "s"),
 		percentText(bounds[costmodel.BoundCompute], total), percentText(bounds[costmodel.BoundMemory], total), percentText(bounds[costmodel.BoundOverhead], total)))
 	if count > 0 {

@@ -20,7 +20,13 @@ type Model struct {
 
 // Opset returns the version of domain that the model imports; "ai.onnx" is an alias of "". ok is false where the
 // model does not import it.
-func (m *Model) Opset(domain string) (version int64, ok bool) { return opsetOf(m.Opsets, domain) }
+func (m *Model) Opset(domain string) (version int64, ok bool) {
+	version, ok = opsetOf(m.Opsets, domain)
+	if !ok && m.IRVersion > 0 && m.IRVersion < 3 && (domain == "" || domain == "ai.onnx") { // such files have no opsets yet
+		return 1, true
+	}
+	return version, ok
+}
 
 // OpsetID names one imported operator set.
 type OpsetID struct {

@@ -22,7 +22,7 @@ func sdpa(c *Call) (a attention, known bool, err error) {
 	if err != nil || !okQ || !okK || !okV {
 		return a, false, err
 	}
-	if _, err := sameDim(q.size, k.size); err != nil {
+	if _, err := c.sameDim(q.size, k.size); err != nil {
 		return a, false, c.errorf("head size of input 1 is %v, want %v as input 0", k.size, q.size)
 	}
 	if err := checkGroups(q.heads, k.heads); err != nil {

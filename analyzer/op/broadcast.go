@@ -81,7 +81,7 @@ func broadcastInputs(c *Call, idx ...int) (s Shape, known bool, err error) {
 	if len(shapes) == 2 && shapes[0].Equal(shapes[1]) {
 		return shapes[0], true, nil
 	}
-	s, err = broadcast(shapes...)
+	s, err = c.broadcast(shapes...)
 	return s, err == nil, err
 }
 

@@ -16,6 +16,16 @@ type Engine interface {
 	ChannelBlock() int64
 	// Diagnose records a finding about the node at hand.
 	Diagnose(code, message string)
+	// Choice begins a choice among classes at the node at hand, with n elements.
+	Choice(n dim.Dim, classes int64) *Choice
+	// Share returns the number of places that one class of a choice has; hint and upper are as those of Fresh.
+	Share(hint string, upper dim.Dim, of *Choice, class int64) dim.Dim
+	// Require records what the node at hand needs of two sizes.
+	Require(r Requirement)
+	// Assume says whether the outputs of the If at hand have the ranks of its else branch, given what it would seem.
+	Assume(elseBranch bool) bool
+	// Declared returns what the file declares for output i of the node at hand, nil where it declares nothing.
+	Declared(i int) *Value
 	// Infer analyses a subgraph with the given inputs and the values of the enclosing scope.
 	Infer(g *onnx.Graph, in []*Value) (*Body, error)
 	// Run records that body executes times times as part of the node at hand.
@@ -28,7 +38,8 @@ type Engine interface {
 type Body struct {
 	Name    string // the attribute that holds the graph
 	Outputs []*Value
-	Work    Work // of one execution, nested bodies included
+	Work    Work    // of one execution, nested bodies included
+	Traffic dim.Dim // bytes read and written likewise
 	// Invalid says that some node in it contradicts the shapes that it gets, so that the body cannot run with them.
 	Invalid bool
 	Handle  any // the engine's own record

@@ -173,6 +173,9 @@ func eyeLikeShape(c *Call) error {
 	if err != nil {
 		return err
 	}
+	if x.Ranked && len(x.Shape) != 2 {
+		return c.errorf("input 0 has rank %d, want 2", len(x.Shape))
+	}
 	dt := onnx.DType(c.Int("dtype", int64(x.DType)))
 	c.setOut(0, dt, x.Shape, x.Ranked)
 	return nil

@@ -356,7 +356,7 @@ func concatFromSequenceShape(c *Call) error {
 		for k := range s {
 			if k == a {
 				s[k] = s[k].Add(part[k])
-			} else if s[k], err = sameDim(s[k], part[k]); err != nil {
+			} else if s[k], err = c.sameDim(s[k], part[k]); err != nil {
 				return c.errorf("item %d: axis %d: %w", i, k, err)
 			}
 		}

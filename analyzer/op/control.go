@@ -11,7 +11,8 @@ import (
 // If, and what all control flow shares: joining the types that different paths give one output.
 
 // ifShape runs the branch that a known condition picks. Otherwise the costlier branch counts, the other is recorded
-// beside it, and the outputs have the type that both branches share.
+// beside it, and the outputs have the type that both branches share. Where they share no rank, one of them is assumed:
+// see assumed.
 func ifShape(c *Call) error {
 	if _, err := c.want(0); err != nil {
 		return err
@@ -52,15 +53,60 @@ func ifShape(c *Call) error {
 		c.Engine.Alternative(other)
 		return nil
 	}
-	for i, o := range c.Out {
-		o.take(c.join(fmt.Sprintf("if_%d", i), then.Outputs[i], other.Outputs[i]))
+	second := costlier(other.Work, then.Work)
+	if !sameRanks(then.Outputs, other.Outputs) {
+		second = c.Engine.Assume(assumeElse(c, then, other, second))
+		b := then
+		if second {
+			b = other
+		}
+		for i, o := range c.Out {
+			o.take(b.Outputs[i])
+		}
+	} else {
+		for i, o := range c.Out {
+			o.take(c.join(fmt.Sprintf("if_%d", i), then.Outputs[i], other.Outputs[i]))
+		}
 	}
-	if costlier(other.Work, then.Work) {
+	if second {
 		then, other = other, then
 	}
 	c.Engine.Run(then, dim.Const(1))
 	c.Engine.Alternative(other)
 	return nil
+}
+
+// sameRanks reports whether no output is known to have another rank in the other branch.
+func sameRanks(a, b []*Value) bool {
+	for i := range a {
+		if a[i].Ranked && b[i].Ranked && len(a[i].Shape) != len(b[i].Shape) {
+			return false
+		}
+	}
+	return true
+}
+
+// assumeElse picks the branch of which an If's outputs have the shapes where the branches differ in rank: the one that
+// has the ranks that the file declares, else the one that the condition picks while no dimension is small, else the
+// costlier one. The engine tries the other one where that does not go together with the rest of the graph.
+func assumeElse(c *Call, then, other *Body, costlier bool) bool {
+	fits := func(b *Body) bool {
+		for i, v := range b.Outputs {
+			if d := c.Engine.Declared(i); d != nil && d.Ranked && v.Ranked && len(d.Shape) != len(v.Shape) {
+				return false
+			}
+		}
+		return true
+	}
+	if a, b := fits(then), fits(other); a != b {
+		return b
+	}
+	if n, ok := scalar(c.In[0]); ok {
+		if holds, ok := predicateOf(n).at(997); ok {
+			return !holds
+		}
+	}
+	return costlier
 }
 
 func inferBranch(c *Call, name string) (*Body, error) {
@@ -180,24 +226,24 @@ func sameType(a, b *Value) bool {
 	return sameType(a.Elem, b.Elem)
 }
 
-// bodyRuns counts how often each body runs, equal neighbours together.
+// bodyRuns counts how often each body runs, equal ones together.
 type bodyRuns struct {
 	bodies []*Body
 	times  []int64
 }
 
 func (r *bodyRuns) add(b *Body) {
-	if n := len(r.bodies); n > 0 && sameBody(r.bodies[n-1], b) {
-		r.times[n-1]++
+	if i := slices.IndexFunc(r.bodies, func(a *Body) bool { return sameBody(a, b) }); i >= 0 {
+		r.times[i]++
 		return
 	}
 	r.bodies = append(r.bodies, b)
 	r.times = append(r.times, 1)
 }
 
-// sameBody reports whether two inferences of one graph came to the same work and types.
+// sameBody reports whether two inferences of one graph came to the same work, traffic and types.
 func sameBody(a, b *Body) bool {
-	return a == b || a.Work.MACs.Equal(b.Work.MACs) && a.Work.Vector.Equal(b.Work.Vector) && a.Work.Special.Equal(b.Work.Special) &&
+	return a == b || a.Traffic.Equal(b.Traffic) && a.Work.MACs.Equal(b.Work.MACs) && a.Work.Vector.Equal(b.Work.Vector) && a.Work.Special.Equal(b.Work.Special) &&
 		slices.EqualFunc(a.Outputs, b.Outputs, sameType)
 }
 

@@ -147,7 +147,7 @@ func (v convolution) shape(c *Call) (out Shape, known bool, err error) {
 		return nil, false, c.errorf("attribute kernel_shape has %d entries, want %d", len(f.kernel), rank-2)
 	}
 	if f.known && !v.padded {
-		if err := v.checkChannels(x, f); err != nil {
+		if err := v.checkChannels(c, x, f); err != nil {
 			return nil, false, err
 		}
 	}
@@ -163,9 +163,10 @@ func (v convolution) shape(c *Call) (out Shape, known bool, err error) {
 }
 
 // checkChannels compares the input's channels with what the weights of all groups take.
-func (v convolution) checkChannels(x *Value, f filter) error {
+func (v convolution) checkChannels(c *Call, x *Value, f filter) error {
 	have, ok1 := x.Shape[v.channelAxis(len(x.Shape))].Value()
 	want, ok2 := f.cin.MulInt(f.groups).Value()
+	c.equal(x.Shape[v.channelAxis(len(x.Shape))], f.cin.MulInt(f.groups))
 	if ok1 && ok2 && have != want {
 		return fmt.Errorf("input %d has %d channels, want %d (%v for each of %d groups)", v.x, have, want, f.cin, f.groups)
 	}
@@ -190,6 +191,7 @@ func checkVector(c *Call, i int, n dim.Dim) error {
 	if ok1 && ok2 && have != want {
 		return fmt.Errorf("input %d has %d elements, want %d", i, have, want)
 	}
+	c.equal(b.Shape.Elements(), n)
 	return nil
 }
 
@@ -359,7 +361,7 @@ const (
 )
 
 var convRules = []Rule{
-	{Op: "Conv", Since: 1, Shape: convShape, Work: plainConv.work, Memory: Stream, Class: Contract, Doc: docConv},
+	{Op: "Conv", Since: 1, Shape: convShape, Work: plainConv.work, OutWork: inputs(0), Memory: Stream, Class: Contract, Doc: docConv},
 	{Op: "ConvTranspose", Since: 1, Shape: convTransposeShape, Work: convTransposeWork, Memory: Stream, Class: Contract,
 		Doc: "N·IH·IW·Cin·(Cout/groups)·kernel MACs (the input's extents), cropped products included; 1 per output element for the bias"},
 }

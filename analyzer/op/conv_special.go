@@ -97,7 +97,7 @@ func deformConvShape(c *Call) error {
 			continue
 		}
 		want := plainConv.join(s[0], places.MulInt(in.factor), s[2:])
-		if !mayEqual(v.Shape, want) {
+		if !c.mayEqual(v.Shape, want) {
 			return c.errorf("input %d has shape %v, want %v", in.index, v.Shape, want)
 		}
 	}
@@ -169,10 +169,10 @@ func causalConv(c *Call) (g causal, known bool, err error) {
 		g.state = append(append(Shape{}, x[:len(x)-1]...), keep)
 	}
 	g.state = stateWindow(c, g.state)
-	if _, err := sameDim(g.channels, w[0]); err != nil {
+	if _, err := c.sameDim(g.channels, w[0]); err != nil {
 		return g, false, c.errorf("input 0 has %v channels, want %v", g.channels, w[0])
 	}
-	if past := c.Input(3); past != nil && past.Ranked && !mayEqual(past.Shape, g.state) {
+	if past := c.Input(3); past != nil && past.Ranked && !c.mayEqual(past.Shape, g.state) {
 		return g, false, c.errorf("input 3 has shape %v, want %v", past.Shape, g.state)
 	}
 	return g, true, checkVector(c, 2, g.channels)

@@ -23,16 +23,19 @@ type Data struct {
 type numKind uint8
 
 const (
-	numUnknown  numKind = iota // nothing known of this element
-	numInt                     // the integer d; bool is 0 or 1
-	numFloat                   // the float f
-	numRational                // d / f with a symbolic d and a positive integral f: a float made from a dimension
+	numUnknown   numKind = iota // nothing known of this element
+	numInt                      // the integer d; bool is 0 or 1
+	numFloat                    // the float f
+	numRational                 // d / f with a symbolic d and a positive integral f: a float made from a dimension
+	numPredicate                // a bool that dimensions decide: p
 )
 
-// Num is one element: a symbolic integer, a float, a symbolic rational (height / 2.0), or unknown (the zero value).
+// Num is one element: a symbolic integer, a float, a symbolic rational (height / 2.0), a bool that symbols decide, or
+// unknown (the zero value).
 type Num struct {
 	d    dim.Dim
 	f    float64
+	p    *predicate
 	kind numKind
 }
 
@@ -109,6 +112,9 @@ func (n Num) Equal(o Num) bool {
 
 // compare orders two elements where that can be proved for every value of the symbols.
 func (n Num) compare(o Num) (sign int, known bool) {
+	if n.kind == numPredicate || o.kind == numPredicate {
+		return 0, n.kind == o.kind && n.p.equal(o.p)
+	}
 	if a, ok := n.Float64(); ok {
 		if b, ok := o.Float64(); ok {
 			if n.kind == numInt && o.kind == numInt { // exact beyond 2^53

@@ -178,7 +178,7 @@ func (n *definedNode) bind(i int, in DefinedInput) error {
 				n.sizes[p] = d
 				return nil
 			}
-			merged, err := sameDim(old, d)
+			merged, err := n.c.sameDim(old, d)
 			n.sizes[p] = merged
 			return err
 		})
@@ -196,7 +196,7 @@ func (n *definedNode) bind(i int, in DefinedInput) error {
 			return n.c.errorf(`input %d (%s): "..." has %d axes, want %d`, i+j, in.Name, len(found), len(n.dots))
 		}
 		for k := range found {
-			if n.dots[k], err = sameDim(n.dots[k], found[k]); err != nil {
+			if n.dots[k], err = n.c.sameDim(n.dots[k], found[k]); err != nil {
 				return n.c.errorf(`input %d (%s): axis %d of "...": %w`, i+j, in.Name, k, err)
 			}
 		}
@@ -218,7 +218,7 @@ func (n *definedNode) compare(i int, in DefinedInput) error {
 			if err != nil {
 				return err
 			}
-			_, err = sameDim(want, d)
+			_, err = n.c.sameDim(want, d)
 			return err
 		})
 		if err != nil {

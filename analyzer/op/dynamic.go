@@ -56,7 +56,7 @@ func nonZeroShape(c *Call) error {
 		advance(idx, shape)
 	}
 	if !ok {
-		c.Out[0].SetTensor(onnx.Int64, Shape{dim.Const(rank), c.fresh("nonzero", x.Shape.Elements())})
+		c.Out[0].SetTensor(onnx.Int64, Shape{dim.Const(rank), c.placesOf(x, x.Shape.Elements())})
 		return nil
 	}
 	c.Out[0].SetTensor(onnx.Int64, Consts(rank, int64(len(found))))
@@ -95,6 +95,9 @@ func compressShape(c *Call) error {
 		s = append(Shape{}, x.Shape...)
 	}
 	held, known := compressed(cond)
+	if n, ok := s[a].Value(); ok { // a condition beyond the axis selects nothing
+		held = slices.DeleteFunc(held, func(i int64) bool { return i >= n })
+	}
 	upper := s[a]
 	if n, ok := cond.Elements(); ok {
 		upper = dim.Min(upper, n)

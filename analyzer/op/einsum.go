@@ -22,6 +22,7 @@ type einsum struct {
 	operands [][]index
 	output   []index
 	extents  map[index]dim.Dim
+	equal    [][2]dim.Dim // sizes that one letter stands for in two places
 }
 
 const maxEinsumRank = 64
@@ -37,7 +38,7 @@ func parseEinsum(equation string, shapes []Shape) (e einsum, err error) {
 	}
 	e.extents = map[index]dim.Dim{}
 	count := map[index]int{}
-	ellipsis := 0
+	ellipsis, ellipses := 0, false
 	for i, term := range terms {
 		dots, err := ellipsisAxes(term, len(shapes[i]))
 		if err != nil {
@@ -47,10 +48,16 @@ func parseEinsum(equation string, shapes []Shape) (e einsum, err error) {
 		if err != nil {
 			return e, fmt.Errorf("equation %q: operand %d: %w", equation, i, err)
 		}
-		ellipsis = max(ellipsis, dots)
+		if strings.Contains(term, "...") {
+			if ellipses && dots != ellipsis {
+				return e, fmt.Errorf("equation %q: operand %d: the ellipsis stands for %d axes, want %d as before", equation, i, dots, ellipsis)
+			}
+			ellipses, ellipsis = true, dots
+		}
 		for a, id := range ids {
 			d := shapes[i][a]
 			if have, ok := e.extents[id]; ok {
+				e.equal = append(e.equal, [2]dim.Dim{have, d})
 				if d, err = broadcastDim(have, d); err != nil {
 					return e, fmt.Errorf("equation %q: input %d: axis %d: %w", equation, i, a, err)
 				}
@@ -61,6 +68,9 @@ func parseEinsum(equation string, shapes []Shape) (e einsum, err error) {
 		e.operands = append(e.operands, ids)
 	}
 	if explicit {
+		if ellipsis > 0 && !strings.Contains(right, "...") {
+			return e, fmt.Errorf("equation %q: the output has no ellipsis, want one for the %d axes of the operands'", equation, ellipsis)
+		}
 		if e.output, err = einsumIndices(right, ellipsis); err != nil {
 			return e, fmt.Errorf("equation %q: output: %w", equation, err)
 		}
@@ -144,6 +154,9 @@ func readEinsum(c *Call) (e einsum, known bool, err error) {
 		shapes[i] = v.Shape
 	}
 	e, err = parseEinsum(c.Str("equation", ""), shapes)
+	for _, p := range e.equal {
+		c.require(Broadcast, p[0], p[1], dim.Dim{})
+	}
 	return e, err == nil, err
 }
 

@@ -26,7 +26,7 @@ const legacyDoc = "; the second input is broadcast into the first (attribute bro
 // elementwise is a unary operator that keeps the element type.
 func elementwise(name string, since int64, vector, special int64, formula string, fold func(Num) Num) Rule {
 	r := Rule{Op: name, Since: since, Shape: sameShape, Work: perOutput(vector, special), Memory: Stream,
-		Class: Elementwise, InPlace: inputs(0), Doc: opsDoc(formula, vector, special)}
+		OutWork: inputs(0), Class: Elementwise, InPlace: inputs(0), Doc: opsDoc(formula, vector, special)}
 	if fold != nil {
 		r.Fold = fold1(fold)
 	}
@@ -36,7 +36,7 @@ func elementwise(name string, since int64, vector, special int64, formula string
 // binary is an element-wise operator with numpy broadcasting.
 func binary(name string, since int64, vector, special int64, formula string, fold func(a, b Num) Num) Rule {
 	return Rule{Op: name, Since: since, Shape: broadcastShape, Work: perOutput(vector, special), Memory: Stream,
-		Class: Elementwise, InPlace: inputs(0, 1), Fold: fold2(fold), Doc: opsDoc(formula, vector, special)}
+		OutWork: inputs(0, 1), Class: Elementwise, InPlace: inputs(0, 1), Fold: fold2(fold), Doc: opsDoc(formula, vector, special)}
 }
 
 // legacyBinary is the form before opset 7: the second input is broadcast into the first, whose shape the result has
@@ -50,6 +50,12 @@ func legacyBinary(name string, since int64, vector, special int64, formula strin
 func comparison(name string, since int64, formula string, fold func(a, b Num) Num) Rule {
 	return Rule{Op: name, Since: since, Shape: broadcastShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream,
 		Class: Elementwise, Fold: fold2(fold), Doc: opsDoc(formula, 1, 0)}
+}
+
+func logical(name, formula string, kind predicateKind) Rule {
+	r := comparison(name, 7, formula, nil)
+	r.Fold = logicFold(kind)
+	return r
 }
 
 func legacyComparison(name string, since int64, formula string) Rule {
@@ -121,17 +127,6 @@ func numPow(a, b Num) Num {
 	return Num{}
 }
 
-// compareFold makes a bool from a proven order of two elements.
-func compareFold(holds func(sign int) bool) func(a, b Num) Num {
-	return func(a, b Num) Num {
-		s, known := a.compare(b)
-		if !known {
-			return Num{}
-		}
-		return boolOf(holds(s))
-	}
-}
-
 // equalFold also knows inequality that holds for every value of the symbols.
 func equalFold(a, b Num) Num {
 	if a.Equal(b) {
@@ -139,6 +134,9 @@ func equalFold(a, b Num) Num {
 	}
 	if a.provablyDifferent(b) {
 		return boolOf(false)
+	}
+	if d, ok := difference(a, b); ok {
+		return holdsIf(&predicate{kind: isZero, d: d})
 	}
 	return Num{}
 }
@@ -173,24 +171,17 @@ func isInfFold(c *Call) {
 	fold1(testFloat(func(x float64) bool { return negative && math.IsInf(x, -1) || positive && math.IsInf(x, 1) }))(c)
 }
 
-func boolFold(f func(a, b bool) bool) func(a, b Num) Num {
-	return func(a, b Num) Num {
-		x, okX := a.Int64()
-		y, okY := b.Int64()
-		if !okX || !okY {
-			return Num{}
-		}
-		return boolOf(f(x != 0, y != 0))
-	}
-}
-
-func notFold(a Num) Num {
-	x, ok := a.Int64()
-	if !ok {
+// xorFold is a ≠ b of two bools.
+func xorFold(a, b Num) Num {
+	x, okX := a.Int64()
+	y, okY := b.Int64()
+	if !okX || !okY {
 		return Num{}
 	}
-	return boolOf(x == 0)
+	return boolOf((x != 0) != (y != 0))
 }
+
+func notFold(a Num) Num { return holdsIf(predicateOf(a).not()) }
 
 // bitShiftFold is BitShift; the direction is an attribute, so it is bound per call.
 func bitShiftFold(c *Call) {
@@ -327,13 +318,13 @@ var elementwiseRules = []Rule{
 		Shape: broadcastShapeAs(onnx.Bool), Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
 		Fold: equalStringsFold},
 	legacyComparison("Equal", 1, "a=b"),
-	comparison("Greater", 7, "a>b", compareFold(func(s int) bool { return s > 0 })), legacyComparison("Greater", 1, "a>b"),
-	comparison("Less", 7, "a<b", compareFold(func(s int) bool { return s < 0 })), legacyComparison("Less", 1, "a<b"),
-	comparison("GreaterOrEqual", 12, "a≥b", compareFold(func(s int) bool { return s >= 0 })),
-	comparison("LessOrEqual", 12, "a≤b", compareFold(func(s int) bool { return s <= 0 })),
-	comparison("And", 7, "a and b", boolFold(func(a, b bool) bool { return a && b })), legacyComparison("And", 1, "a and b"),
-	comparison("Or", 7, "a or b", boolFold(func(a, b bool) bool { return a || b })), legacyComparison("Or", 1, "a or b"),
-	comparison("Xor", 7, "a xor b", boolFold(func(a, b bool) bool { return a != b })), legacyComparison("Xor", 1, "a xor b"),
+	comparison("Greater", 7, "a>b", func(a, b Num) Num { return lessThan(b, a) }), legacyComparison("Greater", 1, "a>b"),
+	comparison("Less", 7, "a<b", lessThan), legacyComparison("Less", 1, "a<b"),
+	comparison("GreaterOrEqual", 12, "a≥b", func(a, b Num) Num { return notFold(lessThan(a, b)) }),
+	comparison("LessOrEqual", 12, "a≤b", func(a, b Num) Num { return notFold(lessThan(b, a)) }),
+	logical("And", "a and b", allHold), legacyComparison("And", 1, "a and b"),
+	logical("Or", "a or b", anyHolds), legacyComparison("Or", 1, "a or b"),
+	comparison("Xor", 7, "a xor b", xorFold), legacyComparison("Xor", 1, "a xor b"),
 	{Op: "Not", Since: 1, Doc: opsDoc("not x", 1, 0),
 		Shape: sameShape, Work: perOutput(1, 0), Memory: Stream, Class: Elementwise,
 		InPlace: inputs(0), Fold: fold1(notFold)},

@@ -12,12 +12,13 @@ import (
 
 // testEngine serves rules in tests: it names fresh symbols, keeps findings and hands out a prepared body.
 type testEngine struct {
-	fresh   int
-	bounds  map[string]dim.Dim // upper bounds of fresh symbols
-	found   []string           // "code: message"
-	infer   func(g *onnx.Graph, in []*Value) (*Body, error)
-	ran     []dim.Dim // how often bodies ran
-	alterns int
+	fresh    int
+	bounds   map[string]dim.Dim // upper bounds of fresh symbols
+	found    []string           // "code: message"
+	infer    func(g *onnx.Graph, in []*Value) (*Body, error)
+	ran      []dim.Dim // how often bodies ran
+	alterns  int
+	required []Requirement
 }
 
 func (e *testEngine) Fresh(hint string, upper dim.Dim) dim.Dim {
@@ -31,6 +32,18 @@ func (e *testEngine) Fresh(hint string, upper dim.Dim) dim.Dim {
 }
 
 func (e *testEngine) Diagnose(code, message string) { e.found = append(e.found, code+": "+message) }
+
+func (e *testEngine) Require(r Requirement) { e.required = append(e.required, r) }
+
+func (e *testEngine) Choice(n dim.Dim, classes int64) *Choice { return &Choice{N: n, Classes: classes} }
+
+func (e *testEngine) Share(hint string, upper dim.Dim, _ *Choice, _ int64) dim.Dim {
+	return e.Fresh(hint, upper)
+}
+
+func (e *testEngine) Assume(elseBranch bool) bool { return elseBranch }
+
+func (e *testEngine) Declared(int) *Value { return nil }
 
 func (e *testEngine) Infer(g *onnx.Graph, in []*Value) (*Body, error) {
 	if e.infer == nil {

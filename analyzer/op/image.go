@@ -121,7 +121,7 @@ func detShape(c *Call) error {
 		c.Out[0].SetUnranked(c.In[0].DType)
 		return nil
 	}
-	if _, err := sameDim(s[len(s)-2], s[len(s)-1]); err != nil {
+	if _, err := c.sameDim(s[len(s)-2], s[len(s)-1]); err != nil {
 		return c.errorf("matrices are not square: %w", err)
 	}
 	c.Out[0].SetTensor(c.In[0].DType, s[:len(s)-2])

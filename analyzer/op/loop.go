@@ -93,10 +93,21 @@ func (l *loop) inputs(iteration Num, carried []*Value) []*Value {
 	}
 	cond.SetTensor(onnx.Bool, Shape{})
 	cond.Data = &Data{Nums: []Num{boolOf(true)}} // or the body would not run
+	in := []*Value{i, cond}
 	for _, v := range carried {
-		v.Elems() // a stored constant is read here or never
+		in = append(in, asData(v))
 	}
-	return append([]*Value{i, cond}, carried...)
+	return in
+}
+
+// asData is a value as a body gets it that runs several times: of the same type and elements, and no constant, since no
+// runtime computes what one trip makes of it before the first run.
+func asData(v *Value) *Value {
+	d := &Value{}
+	v.Elems() // a stored constant is read here or never
+	d.SetType(v)
+	d.Data = v.Data
+	return d
 }
 
 func (l *loop) trip(iteration Num, carried []*Value) (*Body, error) {
@@ -207,34 +218,21 @@ func (l *loop) generic() error {
 	if want := 1 + len(l.Out); len(f.body.Outputs) != want {
 		return l.errorf("the body has %d outputs, want %d", len(f.body.Outputs), want)
 	}
-	trips := l.trips(f.body.Outputs[0])
+	trips, counters, err := l.trips(&f)
+	if err != nil {
+		return err
+	}
 	l.Engine.Run(f.body, trips)
 	for i := range l.initial {
 		l.Out[i].take(f.final(i, trips))
+		if d := counters.after(i, trips); d != nil && l.Out[i].Data == nil {
+			l.Out[i].Data = d
+		}
 	}
 	for i := range l.scans {
 		l.setScan(i, trips, f.body.Outputs[1+len(l.initial)+i])
 	}
 	return nil
-}
-
-// trips is the trip count where it does not depend on the condition, else a symbol that it bounds.
-func (l *loop) trips(condition *Value) dim.Dim {
-	first, ok1 := l.cond.Int64()
-	n, _ := scalar(condition)
-	next, ok2 := toBool(n).Int64()
-	if l.bounded && l.maxKnown && ok1 && first != 0 && ok2 && next != 0 {
-		return l.max
-	}
-	var upper dim.Dim
-	if l.bounded && l.maxKnown {
-		if v, ok := l.max.Value(); !ok || v < 1<<31 { // "no limit" as exporters write it
-			upper = l.max
-		}
-	}
-	t := l.fresh("trips", upper)
-	l.Engine.Diagnose("trip-count", fmt.Sprintf("the trip count depends on data; it is the symbol %v", t))
-	return t
 }
 
 // typesOf copies the types of values without elements or provenance.

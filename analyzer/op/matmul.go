@@ -21,7 +21,7 @@ type matProduct struct {
 }
 
 // newMatProduct checks the operands' shapes; ia and ib number the inputs in errors.
-func newMatProduct(a, b Shape, ia, ib int) (p matProduct, err error) {
+func newMatProduct(c *Call, a, b Shape, ia, ib int) (p matProduct, err error) {
 	switch {
 	case len(a) == 0:
 		return p, fmt.Errorf("input %d has rank 0, want at least 1", ia)
@@ -36,12 +36,12 @@ func newMatProduct(a, b Shape, ia, ib int) (p matProduct, err error) {
 		b = Shape{b[0], dim.Const(1)}
 	}
 	ra, rb := len(a)-2, len(b)-2
-	if p.k, err = sameDim(a[ra+1], b[rb]); err != nil {
+	if p.k, err = c.sameDim(a[ra+1], b[rb]); err != nil {
 		return p, fmt.Errorf("input %d has %v rows, want %v as the last extent of input %d", ib, b[rb], a[ra+1], ia)
 	}
 	p.m, p.n = a[ra], b[rb+1]
 	p.shared = b[:rb].Elements().Is(1)
-	p.batch, err = broadcast(a[:ra], b[:rb])
+	p.batch, err = c.broadcast(a[:ra], b[:rb])
 	return p, err
 }
 
@@ -102,7 +102,7 @@ func matmulOperands(c *Call, a, b int) (p matProduct, known bool, err error) {
 	if err != nil || !va.Ranked || !vb.Ranked {
 		return p, false, err
 	}
-	p, err = newMatProduct(va.Shape, vb.Shape, a, b)
+	p, err = newMatProduct(c, va.Shape, vb.Shape, a, b)
 	return p, err == nil, err
 }
 
@@ -148,7 +148,7 @@ func gemmOperands(c *Call, unknown func(hint string) dim.Dim) (m, n, k dim.Dim, 
 	if !knownA {
 		return m, n, kb, nil
 	}
-	both, err := sameDim(k, kb)
+	both, err := c.sameDim(k, kb)
 	if err != nil {
 		return m, n, k, c.errorf("input 1 gives an inner extent of %v, want %v as input 0", kb, k)
 	}
@@ -162,7 +162,7 @@ func gemmShape(c *Call) error {
 	}
 	c.Out[0].SetTensor(c.In[0].DType, Shape{m, n})
 	if bias := c.Input(2); bias != nil && bias.Ranked {
-		if s, err := broadcast(bias.Shape, c.Out[0].Shape); err != nil || len(s) != 2 {
+		if s, err := c.broadcast(bias.Shape, c.Out[0].Shape); err != nil || len(s) != 2 {
 			return c.errorf("input 2 has shape %v, want one that broadcasts to %v", bias.Shape, c.Out[0].Shape)
 		}
 	}

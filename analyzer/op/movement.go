@@ -26,6 +26,7 @@ func transposeShape(c *Call) error {
 		s[i] = x.Shape[p]
 	}
 	c.Out[0].SetTensor(x.DType, s)
+	c.Out[0].keepCount(x)
 	return nil
 }
 
@@ -117,29 +118,13 @@ func concatShape(c *Call) error {
 				s[a] = s[a].Add(v.Shape[a])
 				continue
 			}
-			if s[a], err = sameDim(s[a], v.Shape[a]); err != nil {
+			if s[a], err = c.sameDim(s[a], v.Shape[a]); err != nil {
 				return c.errorf("input %d: axis %d: %w", i, a, err)
 			}
 		}
 	}
 	c.Out[0].SetTensor(first.DType, s)
 	return nil
-}
-
-// sameDim merges two extents that must be equal, keeping the more definite one.
-func sameDim(a, b dim.Dim) (dim.Dim, error) {
-	if a.Equal(b) {
-		return a, nil
-	}
-	av, okA := a.Value()
-	bv, okB := b.Value()
-	switch {
-	case okA && okB:
-		return a, fmt.Errorf("extent %d, want %d", bv, av)
-	case okB:
-		return b, nil
-	}
-	return a, nil
 }
 
 func concatFold(c *Call) {
@@ -199,6 +184,7 @@ func splitShape(c *Call) error {
 	return nil
 }
 
+// splitParts are the sizes of the parts: those given, which have to add up, or equal ones.
 func splitParts(c *Call, total dim.Dim, n int) ([]dim.Dim, error) {
 	if v := c.Input(1); v != nil {
 		ds, known, ok := v.dims()
@@ -206,12 +192,16 @@ func splitParts(c *Call, total dim.Dim, n int) ([]dim.Dim, error) {
 			return nil, fmt.Errorf("input 1 has %d parts, want the number of outputs %d", len(ds), n)
 		}
 		parts := make([]dim.Dim, n)
+		given := ok
 		for i := range parts {
 			if ok && known[i] {
 				parts[i] = ds[i]
 			} else {
-				parts[i] = c.fresh(fmt.Sprintf("split_%d", i), total)
+				parts[i], given = c.fresh(fmt.Sprintf("split_%d", i), total), false
 			}
+		}
+		if given {
+			return parts, c.addUp(parts, total)
 		}
 		return parts, nil
 	}
@@ -219,10 +209,20 @@ func splitParts(c *Call, total dim.Dim, n int) ([]dim.Dim, error) {
 		if len(as) != n {
 			return nil, fmt.Errorf("attribute split has %d parts, want the number of outputs %d", len(as), n)
 		}
-		return Consts(as...), nil
+		parts := Consts(as...)
+		return parts, c.addUp(parts, total)
 	}
 	// equal parts; since opset 18 the last one may be smaller
-	k := dim.Const(int64(n))
+	whole := int64(n)
+	if c.Opset >= 18 && c.Node.Domain == "" {
+		if !c.HasAttr("num_outputs") {
+			return nil, fmt.Errorf("neither input split nor attribute num_outputs is present")
+		}
+		if whole = c.Int("num_outputs", 0); whole < int64(n) {
+			return nil, fmt.Errorf("attribute num_outputs is %d, want at least the number of outputs %d", whole, n)
+		}
+	}
+	k := dim.Const(whole)
 	each := total.CeilDiv(k)
 	parts := make([]dim.Dim, n)
 	for i := range parts {
@@ -233,14 +233,38 @@ func splitParts(c *Call, total dim.Dim, n int) ([]dim.Dim, error) {
 			return nil, fmt.Errorf("extent %d does not split into %d equal parts", v, n)
 		}
 		if c.Opset >= 18 {
-			parts[n-1] = total.Sub(each.MulInt(int64(n - 1)))
+			last := total.Sub(each.MulInt(whole - 1))
+			if v, ok := last.Value(); ok && v < 1 { // as ONNX Runtime, which has no empty part here
+				return nil, fmt.Errorf("extent %v does not split into %d parts: %v each leaves %d for the last", total, whole, each, v)
+			}
+			if whole == int64(n) {
+				parts[n-1] = last
+			}
 		} else { // the model is valid only where it divides
 			for i := range parts {
 				parts[i] = total.FloorDiv(k)
 			}
+			c.equal(parts[0].Mul(k), total)
 		}
 	}
 	return parts, nil
+}
+
+// addUp refuses parts that are negative or do not add up to the total.
+func (c *Call) addUp(parts []dim.Dim, total dim.Dim) error {
+	for i, p := range parts {
+		if v, ok := p.Value(); ok && v < 0 {
+			return fmt.Errorf("part %d is %d, want at least 0", i, v)
+		}
+	}
+	sum := dim.Sum(parts...)
+	have, ok1 := sum.Value()
+	want, ok2 := total.Value()
+	if ok1 && ok2 && have != want {
+		return fmt.Errorf("the parts add up to %d, want %d", have, want)
+	}
+	c.equal(sum, total)
+	return nil
 }
 
 func splitFold(c *Call) {

@@ -49,10 +49,13 @@ func (p projectedAttention) geometry(c *Call) (g projected, known bool, err erro
 		return g, false, err
 	}
 	g.input = x[rank-1]
-	if _, err := sameDim(g.input, w[0]); err != nil {
+	if _, err := c.sameDim(g.input, w[0]); err != nil {
 		return g, false, c.errorf("input 1 has %v rows, want %v as input 0", w[0], g.input)
 	}
 	g.columns = w[1]
+	if err := checkVector(c, p.bias, g.columns); err != nil {
+		return g, false, err
+	}
 	hidden, vHidden := w[1].FloorDiv(dim.Const(3)), w[1].FloorDiv(dim.Const(3))
 	if sizes := c.Ints("qkv_hidden_sizes"); len(sizes) == 3 {
 		hidden, vHidden = dim.Const(sizes[0]), dim.Const(sizes[2])

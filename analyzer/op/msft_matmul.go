@@ -28,7 +28,7 @@ func fusedMatMul(c *Call) (p matProduct, known bool, err error) {
 		}
 		shapes[i] = s
 	}
-	p, err = newMatProduct(shapes[0], shapes[1], 0, 1)
+	p, err = newMatProduct(c, shapes[0], shapes[1], 0, 1)
 	return p, err == nil, err
 }
 
@@ -113,7 +113,7 @@ func packedShape(c *Call, k, n dim.Dim, dt onnx.DType) error {
 		c.Out[0].SetUnranked(dt)
 		return nil
 	}
-	if _, err := sameDim(k, a[len(a)-1]); err != nil {
+	if _, err := c.sameDim(k, a[len(a)-1]); err != nil {
 		return c.errorf("last extent of input 0 is %v, want K = %v", a[len(a)-1], k)
 	}
 	c.Out[0].SetTensor(dt, append(append(Shape{}, a[:len(a)-1]...), n))

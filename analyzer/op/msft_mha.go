@@ -65,7 +65,7 @@ func (m multiHead) geometry(c *Call) (g mhaGeometry, known bool, err error) {
 	}
 	g.v = g.qk
 	if hasKey {
-		if _, err := sameDim(g.qk, key.size); err != nil {
+		if _, err := c.sameDim(g.qk, key.size); err != nil {
 			return g, false, c.errorf("head size of input 1 is %v, want %v as input 0", key.size, g.qk)
 		}
 		g.total = key.length
@@ -279,6 +279,9 @@ func (k grouped) keys(c *Call, g *groupedGeometry) error {
 		g.total, g.buffer = past[2].Add(g.added), past[2].Add(g.added)
 	}
 	if n, has := scalarInput(c, k.total); has {
+		if ok {
+			c.require(Cache, n, g.total, past[2])
+		}
 		g.total, g.buffer = n, n
 		if ok { // the buffer never shrinks
 			g.buffer = dim.Max(n, past[2])

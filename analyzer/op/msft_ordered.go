@@ -58,31 +58,33 @@ func orderedLongformerWork(c *Call) Work {
 
 const docOrdered = "; 4 per output element to requantise"
 
-var msOrderedRules = []Rule{
-	ms(Rule{Op: "QOrderedMatMul", Shape: orderedMatMulShape, Work: orderedMatMulWork, Class: Contract, QuantInputs: inputs(0, 2, 6),
-		Scales: inputs(1, 3, 4, 7), Doc: docMatMul + "; 1 for the bias and for the added matrix" + docOrdered}),
-	ms(Rule{Op: "QOrderedLayerNormalization", Shape: orderedNormShape, Work: orderedNormWork, Class: Normalization, Scales: inputs(1, 4),
-		Doc: "2 to dequantise; " + docMeanVariance + docOrdered}),
-	qlinear("QOrderedGelu", sameShape, 4, 1),
-	ms(Rule{Op: "QOrderedLongformerAttention", Shape: orderedLongformerShape, Work: orderedLongformerWork, Class: Contract,
-		QuantInputs: inputs(0, 2, 8), Scales: inputs(1, 3, 5, 6, 9, 11, 13), Doc: "as LongformerAttention" + docOrdered}),
-	defined(msDomain, "QOrderedAttention",
-		"x[B,S,I]# sx' sqg' skg' svg' q[I,HQ]# k[I,HK]# v[I,HV]# sq' sk' sv' bq[HQ] bk[HK] bv[HV] sqk'? ssoftmax'? sy' mask? past? bias?",
-		"num_heads unidirectional=0", "tokens = B*S; scores = B*num_heads*S*S", "x[B,S,HV]", Definition{
-			Products: []DefinedProduct{
-				{M: "tokens", N: "HQ", K: "I", Weight: "q"}, {M: "tokens", N: "HK", K: "I", Weight: "k"}, {M: "tokens", N: "HV", K: "I", Weight: "v"},
-				{Kind: AttentionKind, Batch: "B*num_heads", M: "S", N: "S", K: "HQ//num_heads"},
-				{Kind: AttentionKind, Batch: "B*num_heads", M: "S", N: "HV//num_heads", K: "S"}},
-			Vector: "(1 + 4)*tokens*(HQ + HK + HV) + (4 + mask.given + bias.given)*scores + 4*tokens*HV", Special: "2*scores",
-			Doc: "the three projections with bias (1) and requantised (4); attention in full: per score 4, masks and biases 1 each, 2 special" + docOrdered}),
-	defined(msDomain, "QuantizeWithOrder", "x scale'", "order_input order_output", "", "int8 like x", Definition{
-		Class: Quantization, Vector: "4*x.elements", Doc: "4 per element: a product, a rounding, two bounds"}),
-	defined(msDomain, "DequantizeWithOrder", "x# scale'", "order_input order_output to", "", "to like x", Definition{
-		Class: Quantization, Vector: "x.elements", Doc: "1 per element: a product"}),
-	defined(msDomain, "QuantizeBFP", "x", "bfp_type block_dim=-1", "packed <= x.bytes", "uint8[packed] int64[x.rank]! int64[x.rank]!", Definition{
-		Class: Quantization, Vector: "4*x.elements", Doc: "4 per element: magnitude, largest exponent, shift, rounding; how long the packed data are depends on bfp_type and is a bounded symbol"}),
-	ms(Rule{Op: "DequantizeBFP", Shape: dequantizeBFPShape, Work: perOutput(2, 0), Class: Quantization, QuantInputs: inputs(0), HostInputs: inputs(1, 2),
-		KeepsWeights: true, Doc: "2 per element: a shift and a product"}),
+func msOrderedRules() []Rule {
+	return []Rule{
+		ms(Rule{Op: "QOrderedMatMul", Shape: orderedMatMulShape, Work: orderedMatMulWork, Class: Contract, QuantInputs: inputs(0, 2, 6),
+			Scales: inputs(1, 3, 4, 7), Doc: docMatMul + "; 1 for the bias and for the added matrix" + docOrdered}),
+		ms(Rule{Op: "QOrderedLayerNormalization", Shape: orderedNormShape, Work: orderedNormWork, Class: Normalization, Scales: inputs(1, 4),
+			Doc: "2 to dequantise; " + docMeanVariance + docOrdered}),
+		qlinear("QOrderedGelu", sameShape, 4, 1),
+		ms(Rule{Op: "QOrderedLongformerAttention", Shape: orderedLongformerShape, Work: orderedLongformerWork, Class: Contract,
+			QuantInputs: inputs(0, 2, 8), Scales: inputs(1, 3, 5, 6, 9, 11, 13), Doc: "as LongformerAttention" + docOrdered}),
+		defined(msDomain, "QOrderedAttention",
+			"x[B,S,I]# sx' sqg' skg' svg' q[I,HQ]# k[I,HK]# v[I,HV]# sq' sk' sv' bq[HQ] bk[HK] bv[HV] sqk'? ssoftmax'? sy' mask? past? bias?",
+			"num_heads unidirectional=0", "tokens = B*S; scores = B*num_heads*S*S", "x[B,S,HV]", Definition{
+				Products: []DefinedProduct{
+					{M: "tokens", N: "HQ", K: "I", Weight: "q"}, {M: "tokens", N: "HK", K: "I", Weight: "k"}, {M: "tokens", N: "HV", K: "I", Weight: "v"},
+					{Kind: AttentionKind, Batch: "B*num_heads", M: "S", N: "S", K: "HQ//num_heads"},
+					{Kind: AttentionKind, Batch: "B*num_heads", M: "S", N: "HV//num_heads", K: "S"}},
+				Vector: "(1 + 4)*tokens*(HQ + HK + HV) + (4 + mask.given + bias.given)*scores + 4*tokens*HV", Special: "2*scores",
+				Doc: "the three projections with bias (1) and requantised (4); attention in full: per score 4, masks and biases 1 each, 2 special" + docOrdered}),
+		defined(msDomain, "QuantizeWithOrder", "x scale'", "order_input order_output", "", "int8 like x", Definition{
+			Class: Quantization, Vector: "4*x.elements", Doc: "4 per element: a product, a rounding, two bounds"}),
+		defined(msDomain, "DequantizeWithOrder", "x# scale'", "order_input order_output to", "", "to like x", Definition{
+			Class: Quantization, Vector: "x.elements", Doc: "1 per element: a product"}),
+		defined(msDomain, "QuantizeBFP", "x", "bfp_type block_dim=-1", "packed <= x.bytes", "uint8[packed] int64[x.rank]! int64[x.rank]!", Definition{
+			Class: Quantization, Vector: "4*x.elements", Doc: "4 per element: magnitude, largest exponent, shift, rounding; how long the packed data are depends on bfp_type and is a bounded symbol"}),
+		ms(Rule{Op: "DequantizeBFP", Shape: dequantizeBFPShape, Work: perOutput(2, 0), Class: Quantization, QuantInputs: inputs(0), HostInputs: inputs(1, 2),
+			KeepsWeights: true, Doc: "2 per element: a shift and a product"}),
+	}
 }
 
 // dequantizeBFPShape reads the shape of the tensor from input 1.

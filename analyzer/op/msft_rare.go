@@ -178,7 +178,7 @@ func sparseMatMulShape(c *Call) error {
 	if c.Int("transB", 0) != 0 {
 		kb, n = n, kb
 	}
-	if _, err := sameDim(k, kb); err != nil {
+	if _, err := c.sameDim(k, kb); err != nil {
 		return c.errorf("input 1 has %v rows, want %v as input 0 has columns", kb, k)
 	}
 	c.setOut(0, c.typeOf(1), Shape{m, n}, true)
@@ -204,28 +204,30 @@ const hashVector = "places*(max_ngram_size^2 - 1) + (1 + offsets.given)*places*h
 
 const docHash = "a product and an exclusive or per token of every n-gram, a remainder per head"
 
-var msRareRules = []Rule{
-	ms(Rule{Op: "DecoderAttention", Shape: fairAttentionShape, Work: fairAttentionWork, Class: Contract, HostInputs: inputs(8, 9, 10, 11),
-		Doc: "the projections that the flags ask for, with bias; attention in full: per score 4, mask 1, 2 special; of unknown flags the costlier"}),
-	ms(Rule{Op: "AttnLSTM", Shape: attnLSTMShape, Work: attnLSTMWork, Class: Contract,
-		Doc: docRecurrent + "; per step Bahdanau's attention: query layer, tanh(keys + query)·V, softmax, context, attention layer; the keys once"}),
-	ms(Rule{Op: "SparseToDenseMatMul", Shape: sparseMatMulShape, Work: sparseMatMulWork, Class: Contract,
-		Doc: "M·N·K MACs as if the matrix were dense, an upper bound: how many elements it stores is data"}),
-	defined(msDomain, "EngramGate", "key[B,S,M,H] query[B,S,M,H] value[B,S,H] sk[M,H] sq[M,H] sv[M,H]?", "", "rows = B*S*M", "key like key key like key", Definition{
-		Class: Normalization, Vector: "rows*(11*H + 10) + sv.given*rows*(4*H + 2)", Special: "7*rows + 2*sv.given*rows",
-		Doc: "two RMS norms (4 per element, 2 and 2 special per row), their dot product, the gate (6 and 3 special per row), its product; a third norm for the second output"}),
-	defined(msDomain, "NGramHashMapping", "ids[B,S] multipliers~ sizes~ past[B,_]? offsets~? eos~? segments[B,S]? pastsegments[B,_]?",
-		"max_ngram_size n_head_per_ngram", "hashes = (max_ngram_size - 1)*n_head_per_ngram; places = B*S",
-		"ids[B,S,hashes] ids[B,max_ngram_size - 1] int32[B,max_ngram_size - 1]", Definition{Vector: hashVector, Doc: docHash}),
-	defined(msDomain, "VarlenNGramHashMapping", "ids[places] multipliers~ sizes~ starts[L] past[B,_]? offsets~? eos~? segments[places]? pastsegments[B,_]?",
-		"max_ngram_size n_head_per_ngram", "hashes = (max_ngram_size - 1)*n_head_per_ngram",
-		"ids[places,hashes] ids[L - 1,max_ngram_size - 1] int32[L - 1,max_ngram_size - 1]", Definition{Vector: hashVector, Doc: docHash}),
-	defined(msDomain, "VarlenCausalConvWithState", "x[T,C] w[C,1,K] starts[L]~ bias[C]? state[L - 1,C,(K - 1)*dilation] captures?",
-		"dilation=1 state_update_capacity=0 activation=none{none:0,silu:1,swish:1,:0}", "",
-		"x like x x[L - 1,C,(K - 1)*dilation]! x[L - 1,state_update_capacity,C]", Definition{
-			Products: []DefinedProduct{{Kind: ConvKind, M: "T", N: "1", K: "K", Groups: "C", Weight: "w", Window: []string{"K"}, Strides: []string{"1"}, Dilation: []string{"dilation"}}},
-			Vector:   "T*C*(bias.given + 3*activation)", Special: "2*T*C*activation", Doc: docCausalConv}),
-	ms(Rule{Op: "SampleOp", Shape: sameShape, Work: noWork, Class: Movement, Doc: "copies its input"}),
+func msRareRules() []Rule {
+	return []Rule{
+		ms(Rule{Op: "DecoderAttention", Shape: fairAttentionShape, Work: fairAttentionWork, Class: Contract, HostInputs: inputs(8, 9, 10, 11),
+			Doc: "the projections that the flags ask for, with bias; attention in full: per score 4, mask 1, 2 special; of unknown flags the costlier"}),
+		ms(Rule{Op: "AttnLSTM", Shape: attnLSTMShape, Work: attnLSTMWork, Class: Contract,
+			Doc: docRecurrent + "; per step Bahdanau's attention: query layer, tanh(keys + query)·V, softmax, context, attention layer; the keys once"}),
+		ms(Rule{Op: "SparseToDenseMatMul", Shape: sparseMatMulShape, Work: sparseMatMulWork, Class: Contract,
+			Doc: "M·N·K MACs as if the matrix were dense, an upper bound: how many elements it stores is data"}),
+		defined(msDomain, "EngramGate", "key[B,S,M,H] query[B,S,M,H] value[B,S,H] sk[M,H] sq[M,H] sv[M,H]?", "", "rows = B*S*M", "key like key key like key", Definition{
+			Class: Normalization, Vector: "rows*(11*H + 10) + sv.given*rows*(4*H + 2)", Special: "7*rows + 2*sv.given*rows",
+			Doc: "two RMS norms (4 per element, 2 and 2 special per row), their dot product, the gate (6 and 3 special per row), its product; a third norm for the second output"}),
+		defined(msDomain, "NGramHashMapping", "ids[B,S] multipliers~ sizes~ past[B,_]? offsets~? eos~? segments[B,S]? pastsegments[B,_]?",
+			"max_ngram_size n_head_per_ngram", "hashes = (max_ngram_size - 1)*n_head_per_ngram; places = B*S",
+			"ids[B,S,hashes] ids[B,max_ngram_size - 1] int32[B,max_ngram_size - 1]", Definition{Vector: hashVector, Doc: docHash}),
+		defined(msDomain, "VarlenNGramHashMapping", "ids[places] multipliers~ sizes~ starts[L] past[B,_]? offsets~? eos~? segments[places]? pastsegments[B,_]?",
+			"max_ngram_size n_head_per_ngram", "hashes = (max_ngram_size - 1)*n_head_per_ngram",
+			"ids[places,hashes] ids[L - 1,max_ngram_size - 1] int32[L - 1,max_ngram_size - 1]", Definition{Vector: hashVector, Doc: docHash}),
+		defined(msDomain, "VarlenCausalConvWithState", "x[T,C] w[C,1,K] starts[L]~ bias[C]? state[L - 1,C,(K - 1)*dilation] captures?",
+			"dilation=1 state_update_capacity=0 activation=none{none:0,silu:1,swish:1,:0}", "",
+			"x like x x[L - 1,C,(K - 1)*dilation]! x[L - 1,state_update_capacity,C]", Definition{
+				Products: []DefinedProduct{{Kind: ConvKind, M: "T", N: "1", K: "K", Groups: "C", Weight: "w", Window: []string{"K"}, Strides: []string{"1"}, Dilation: []string{"dilation"}}},
+				Vector:   "T*C*(bias.given + 3*activation)", Special: "2*T*C*activation", Doc: docCausalConv}),
+		ms(Rule{Op: "SampleOp", Shape: sameShape, Work: noWork, Class: Movement, Doc: "copies its input"}),
+	}
 }
 
 // Opaque says what an operator hides from its graph, "" where it hides nothing: what it computes and gives is not known,

@@ -14,6 +14,9 @@ func batchNormShape(c *Call) error {
 	if err != nil {
 		return err
 	}
+	if err := batchNormOutputs(c); err != nil {
+		return err
+	}
 	c.Out[0].SetType(x)
 	channels := Shape{dim.Const(1)} // a rank-1 input has one channel
 	switch scale := c.Input(1); {
@@ -37,6 +40,30 @@ func batchNormShape(c *Call) error {
 			dt = v.DType
 		}
 		c.Out[i].SetTensor(dt, channels)
+	}
+	return nil
+}
+
+// batchNormOutputs refuses a number of outputs that is not that of inference (1) or of training: 3 since opset 14, where
+// an attribute says which it is, and 5 before.
+func batchNormOutputs(c *Call) error {
+	n, training, want := 0, c.Int("training_mode", 0) != 0, 3
+	for i, name := range c.Node.Outputs {
+		if name != "" {
+			n = i + 1
+		}
+	}
+	if c.Opset < 14 {
+		training, want = n > 1, 5
+		if c.Int("is_test", 0) != 0 {
+			training = false
+		}
+	}
+	if !training {
+		want = 1
+	}
+	if n != want {
+		return c.errorf("has %s, want %d", plural(n, "output"), want)
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func layerNormShape(c *Call) error {
 		}
 		for _, i := range []int{1, 2} {
 			if v := c.Input(i); v != nil && v.Ranked {
-				if s, err := broadcast(v.Shape, x.Shape); err != nil || len(s) > len(x.Shape) {
+				if s, err := c.broadcast(v.Shape, x.Shape); err != nil || len(s) > len(x.Shape) {
 					return c.errorf("input %d has shape %v, want one that broadcasts to %v", i, v.Shape, x.Shape)
 				}
 			}

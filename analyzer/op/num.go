@@ -183,7 +183,7 @@ func rounding(a Num, float func(float64) float64, rat func(n dim.Dim, d int64) d
 // toInt converts to an integer type: truncation towards zero; symbolic rationals are floored (they are not negative).
 func toInt(a Num) Num {
 	switch a.kind {
-	case numInt:
+	case numInt, numPredicate:
 		return a
 	case numFloat:
 		if math.IsNaN(a.f) || math.Abs(a.f) >= 1<<63 {
@@ -206,6 +206,9 @@ func toFloat(a Num) Num {
 
 // toBool converts to bool; unknown unless the element is provably zero or provably not.
 func toBool(a Num) Num {
+	if a.kind == numPredicate {
+		return a
+	}
 	s, known := a.compare(IntOf(0))
 	if !known {
 		return Num{}

@@ -28,6 +28,13 @@ func randomNum(r *rand.Rand) Num {
 
 // evaluate binds the symbols of an element; the result is a plain one.
 func evaluate(t *testing.T, n Num, env dim.Env) Num {
+	if n.kind == numPredicate {
+		v, ok := n.p.bind(env).value()
+		if !ok {
+			t.Fatalf("%v does not decide %v", env, n.p)
+		}
+		return boolOf(v)
+	}
 	if n.kind != numInt && n.kind != numRational {
 		return n
 	}
@@ -46,7 +53,10 @@ func evaluate(t *testing.T, n Num, env dim.Env) Num {
 func TestSymbolicArithmetic(t *testing.T) {
 	binary := map[string]func(a, b Num) Num{"add": numAdd, "sub": numSub, "mul": numMul, "div": numDiv, "min": numMin, "max": numMax,
 		"mod":   func(a, b Num) Num { return numMod(a, b, false) },
-		"equal": equalFold, "less": compareFold(func(s int) bool { return s < 0 })}
+		"equal": equalFold, "less": lessThan, "not less": func(a, b Num) Num { return notFold(lessThan(a, b)) },
+		"either":  func(a, b Num) Num { return joinPredicates(anyHolds, lessThan(a, b), lessThan(b, a)) },
+		"neither": func(a, b Num) Num { return notFold(joinPredicates(anyHolds, lessThan(a, b), lessThan(b, a))) },
+		"both":    func(a, b Num) Num { return joinPredicates(allHold, lessThan(IntOf(3), a), notFold(equalFold(a, b))) }}
 	unary := map[string]func(a Num) Num{"floor": numFloor, "ceil": numCeil, "int": toInt, "float": toFloat, "bool": toBool, "abs": numAbs, "sign": numSign, "none": same}
 	r := seeded()
 	known := map[string]int{}

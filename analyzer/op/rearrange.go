@@ -111,20 +111,24 @@ func each(shape []int64, n int64, f func(idx []int64) Num) []Num {
 func depthToSpaceShape(c *Call) error {
 	return blockShape(c, func(s Shape, b dim.Dim) Shape {
 		return Shape{s[0], s[1].FloorDiv(b.Mul(b)), s[2].Mul(b), s[3].Mul(b)}
-	})
+	}, func(b int64) [4]int64 { return [4]int64{1, b * b, 1, 1} })
 }
 
 // spaceToDepthShape moves each block of pixels into channels.
 func spaceToDepthShape(c *Call) error {
 	return blockShape(c, func(s Shape, b dim.Dim) Shape {
 		return Shape{s[0], s[1].Mul(b).Mul(b), s[2].FloorDiv(b), s[3].FloorDiv(b)}
-	})
+	}, func(b int64) [4]int64 { return [4]int64{1, 1, b, b} })
 }
 
-func blockShape(c *Call, f func(s Shape, b dim.Dim) Shape) error {
+// blockShape is f of the shape and the block size; blocks says what each axis has to be a multiple of.
+func blockShape(c *Call, f func(s Shape, b dim.Dim) Shape, blocks func(b int64) [4]int64) error {
 	b := c.Int("blocksize", 0)
 	if b < 1 {
 		return c.errorf("attribute blocksize is %d, want at least 1", b)
+	}
+	if b >= 1<<31 {
+		return c.errorf("attribute blocksize is %d, want at most %d", b, int64(1<<31-1))
 	}
 	s, known, err := c.wantRank(0, 4, 4)
 	if err != nil {
@@ -132,6 +136,14 @@ func blockShape(c *Call, f func(s Shape, b dim.Dim) Shape) error {
 	}
 	if !known {
 		s = c.freshShape("nchw", 4)
+	}
+	for i, m := range blocks(b) {
+		if n, ok := s[i].Value(); ok && n%m != 0 {
+			return c.errorf("axis %d has size %d, want a multiple of %d", i, n, m)
+		}
+		if known && m > 1 {
+			c.equal(s[i].FloorDiv(dim.Const(m)).MulInt(m), s[i])
+		}
 	}
 	c.Out[0].SetTensor(c.In[0].DType, f(s, dim.Const(b)))
 	return nil

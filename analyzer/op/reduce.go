@@ -355,6 +355,10 @@ func topK(c *Call, extent dim.Dim) (dim.Dim, error) {
 			if n, isConst := k.Value(); isConst && n < 0 {
 				return dim.Dim{}, fmt.Errorf("k is %d, want at least 0", n)
 			}
+			have, ok1 := extent.Value()
+			if n, ok2 := k.Value(); ok1 && ok2 && n > have {
+				return dim.Dim{}, fmt.Errorf("k is %d, want at most the %d elements of the axis", n, have)
+			}
 			return k, nil
 		}
 	}

@@ -103,7 +103,7 @@ func (k cell) geometry(c *Call) (g recurrent, known bool, err error) {
 		g.steps, g.batch = x[1], x[0]
 	}
 	if knownW {
-		if g.input, err = sameDim(g.input, w[2]); err != nil {
+		if g.input, err = c.sameDim(g.input, w[2]); err != nil {
 			return g, false, c.errorf("input 0 has %v features, want %v as input 1", x[2], w[2])
 		}
 	}
@@ -113,7 +113,7 @@ func (k cell) geometry(c *Call) (g recurrent, known bool, err error) {
 		last  dim.Dim
 	}{{w, knownW, g.input}, {r, knownR, g.hidden}} {
 		want := Shape{dim.Const(g.directions), g.hidden.MulInt(k.gates), s.last}
-		if s.known && !mayEqual(s.shape, want) {
+		if s.known && !c.mayEqual(s.shape, want) {
 			if k.turned {
 				s.shape, want = turn(s.shape), turn(want)
 			}
@@ -129,20 +129,6 @@ func turn(s Shape) Shape {
 		return s
 	}
 	return Shape{s[0], s[2], s[1]}
-}
-
-// mayEqual reports whether two shapes are the same for some values of the symbols: equal ranks and no two different
-// constants.
-func mayEqual(a, b Shape) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if _, err := sameDim(a[i], b[i]); err != nil {
-			return false
-		}
-	}
-	return true
 }
 
 // shape types Y (steps, directions, batch, hidden) and the final states (directions, batch, hidden); with layout 1 the
@@ -167,7 +153,7 @@ func (k cell) shape(c *Call) error {
 		return nil
 	}
 	for _, i := range k.initial {
-		if v := c.Input(i); v != nil && v.Ranked && !mayEqual(v.Shape, state) {
+		if v := c.Input(i); v != nil && v.Ranked && !c.mayEqual(v.Shape, state) {
 			return c.errorf("input %d has shape %v, want %v", i, v.Shape, state)
 		}
 	}

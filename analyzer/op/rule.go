@@ -75,6 +75,8 @@ type Rule struct {
 	// HostInputs are the inputs that only steer the operator (a target shape, axes, scales): they are neither traffic
 	// nor weights. Bit i stands for input i; the last bit also for all inputs beyond.
 	HostInputs uint64
+	// OutWork are the inputs whose shapes Work does not need once those of the outputs are known (bit i for input i).
+	OutWork uint64
 	// QuantInputs are the integer operands whose constants are weights (bit i for input i).
 	QuantInputs uint64
 	// Scales are the quantisation parameters (scales and zero points): constants there are bytes, never params.
@@ -151,7 +153,7 @@ var table = sync.OnceValue(func() map[ruleKey][]*Rule {
 	return t
 })
 
-// ruleFiles lists the rows of every file of rules.
+// ruleFiles lists the rows of every file of rules. Files whose rows are read from a text are functions: a start reads none.
 func ruleFiles() [][]Rule {
 	return [][]Rule{
 		attentionRules,
@@ -181,12 +183,12 @@ func ruleFiles() [][]Rule {
 		msMatmulRules,
 		msMiscRules,
 		msNormRules,
-		msOrderedRules,
-		msRareRules,
+		msOrderedRules(),
+		msRareRules(),
 		nhwcRules(),
-		pluginRules,
+		pluginRules(),
 		qonnxRules(),
-		extensionRules,
+		extensionRules(),
 		normRules,
 		padRules,
 		poolRules,

@@ -24,6 +24,14 @@ func scanShape(c *Call) error {
 	if outs < 0 {
 		return c.errorf("%d outputs, want at least the %d states", len(c.Out), states)
 	}
+	for _, a := range []struct {
+		name string
+		want int
+	}{{"scan_input_axes", scanned}, {"scan_input_directions", scanned}, {"scan_output_axes", outs}, {"scan_output_directions", outs}} {
+		if n := len(c.Ints(a.name)); c.HasAttr(a.name) && n != a.want {
+			return c.errorf("attribute %s has %d entries, want %d", a.name, n, a.want)
+		}
+	}
 	for i := range c.In {
 		if _, err := c.want(i); err != nil {
 			return err
@@ -47,7 +55,7 @@ func scanShape(c *Call) error {
 		v.SetTensor(x.DType, slices.Delete(append(Shape{}, x.Shape...), a, a+1))
 		if !have {
 			length, have = x.Shape[a], true
-		} else if length, err = sameDim(length, x.Shape[a]); err != nil {
+		} else if length, err = c.sameDim(length, x.Shape[a]); err != nil {
 			return c.errorf("scan input %d: %w", i, err)
 		}
 	}
@@ -189,7 +197,7 @@ func sequenceMapShape(c *Call) error {
 				if v.HasItems && k >= len(v.Items) {
 					return c.errorf("input %d has %d items, want %d", i, len(v.Items), len(seq.Items))
 				}
-				in[i] = elementOf(v, k)
+				in[i] = asData(elementOf(v, k))
 			}
 			in[i].Elems() // a stored constant is read here or never
 		}

@@ -124,6 +124,7 @@ func reshapeShape(c *Call) error {
 				return err
 			}
 			c.setOut(0, x.DType, s, known)
+			c.Out[0].keepCount(x)
 			return nil
 		}
 	}
@@ -132,6 +133,7 @@ func reshapeShape(c *Call) error {
 		return err
 	}
 	c.Out[0].SetTensor(x.DType, s)
+	c.Out[0].keepCount(x)
 	return nil
 }
 
@@ -183,6 +185,7 @@ func reshape(c *Call, x *Value, target []Num) (Shape, error) {
 			}
 		}
 		s[rest] = q
+		c.equal(q.Mul(known), total)
 		return s, nil
 	}
 	for i := range s {
@@ -196,6 +199,7 @@ func reshape(c *Call, x *Value, target []Num) (Shape, error) {
 		if ok1 && ok2 && tv != kv {
 			return nil, fmt.Errorf("%d elements do not fit %v", tv, targetText(target))
 		}
+		c.equal(known, total)
 	}
 	return s, nil
 }
@@ -252,6 +256,8 @@ func (c *Call) axesInput(i int) (as []int64, given, known bool) {
 	return nil, false, true
 }
 
+// squeezeShape drops axes of 1: those given, or all of them where none is given. An empty list of axes gives none: ONNX
+// Runtime takes it for an absent one, and it is the runtime's shape that a report is about; the standard does not say.
 func squeezeShape(c *Call) error {
 	x, err := c.want(0)
 	if err != nil {
@@ -260,8 +266,9 @@ func squeezeShape(c *Call) error {
 	as, given, known := c.axesInput(1)
 	if !known || !x.Ranked {
 		if n := c.Input(1); !known && x.Ranked && n != nil && n.Ranked && len(n.Shape) == 1 {
-			if k, ok := n.Shape[0].Value(); ok && k <= int64(len(x.Shape)) {
+			if k, ok := n.Shape[0].Value(); ok && k > 0 && k <= int64(len(x.Shape)) {
 				c.Out[0].SetTensor(x.DType, c.freshShape("squeeze", len(x.Shape)-int(k)))
+				c.Out[0].keepCount(x)
 				return nil
 			}
 		}
@@ -269,7 +276,7 @@ func squeezeShape(c *Call) error {
 		return nil
 	}
 	drop := make([]bool, len(x.Shape))
-	if given {
+	if given && len(as) > 0 {
 		idx, err := axes(as, len(x.Shape))
 		if err != nil {
 			return err
@@ -305,6 +312,13 @@ func unsqueezeShape(c *Call) error {
 		return c.errorf("no axes, want an input or an attribute")
 	}
 	if !known || !x.Ranked {
+		if n := c.Input(1); !known && x.Ranked && n != nil && n.Ranked && len(n.Shape) < 2 {
+			if k, ok := n.Shape.Elements().Value(); ok && k <= 64 { // axes of 1, in places that the run decides
+				c.Out[0].SetTensor(x.DType, c.freshShape("unsqueeze", len(x.Shape)+int(k)))
+				c.Out[0].keepCount(x)
+				return nil
+			}
+		}
 		c.Out[0].SetUnranked(x.DType)
 		return nil
 	}
@@ -358,7 +372,7 @@ func expandShape(c *Call) error {
 		c.Out[0].SetUnranked(x.DType)
 		return nil
 	}
-	s, err := broadcast(x.Shape, target)
+	s, err := c.broadcast(x.Shape, target)
 	if err != nil {
 		return err
 	}

@@ -93,6 +93,9 @@ func sliceShape(c *Call) error {
 	}
 	s := append(Shape{}, x.Shape...)
 	for _, sp := range specs {
+		if step, ok := sp.step.Int64(); ok && step == 0 {
+			return c.errorf("the step along axis %d is 0", sp.axis)
+		}
 		n, _, ok := sliceExtent(x.Shape[sp.axis], sp)
 		if !ok {
 			n = c.fresh(fmt.Sprintf("slice_%d", sp.axis), x.Shape[sp.axis])

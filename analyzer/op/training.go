@@ -27,7 +27,7 @@ func lossShape(c *Call) error {
 		return c.errorf("attribute reduction is %q, want none, mean or sum", r)
 	}
 	if known && target.Ranked {
-		if want := append(Shape{x[0]}, x[2:]...); !mayEqual(target.Shape, want) {
+		if want := append(Shape{x[0]}, x[2:]...); !c.mayEqual(target.Shape, want) {
 			return c.errorf("input 1 has shape %v, want %v", target.Shape, want)
 		}
 		return checkVector(c, 2, x[1])

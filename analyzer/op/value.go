@@ -83,6 +83,7 @@ type Value struct {
 	// weights): it belongs to the weights and not to the activations.
 	OfWeights bool
 	sealed    bool // size is what Bytes returns
+	counted   bool // count is what Elements returns
 
 	Shape Shape    // tensors, when Ranked
 	Elem  *Value   // sequences, optionals, maps: what an element is; nil where unknown
@@ -97,7 +98,9 @@ type Value struct {
 	// ID numbers the values of one analysis; the analyzer sets it.
 	ID int
 
-	size dim.Dim
+	from  *origin // what it is of a choice among classes, nil where of none
+	size  dim.Dim
+	count dim.Dim // elements of a tensor whose single dimensions are less well known than their product
 }
 
 // Resident reports whether v belongs to what is there before the first inference, and is no activation.
@@ -127,22 +130,23 @@ func (v *Value) SealAs(o *Value) (ok bool) {
 // and what is known of constants stay.
 func (v *Value) SetResult(o *Value) {
 	v.SetType(o)
-	v.Data, v.Tensor, v.size, v.sealed = o.Data, o.Tensor, o.size, o.sealed
+	v.Data, v.Tensor, v.size, v.sealed, v.from = o.Data, o.Tensor, o.size, o.sealed, o.from
 }
 
 // SetTensor makes v a tensor of the given element type and shape.
 func (v *Value) SetTensor(dt onnx.DType, s Shape) {
-	v.Kind, v.DType, v.Ranked, v.Shape, v.sealed = onnx.KindTensor, dt, true, s, false
+	v.Kind, v.DType, v.Ranked, v.Shape, v.sealed, v.counted = onnx.KindTensor, dt, true, s, false, false
 }
 
 // SetUnranked makes v a tensor whose rank is not known.
 func (v *Value) SetUnranked(dt onnx.DType) {
-	v.Kind, v.DType, v.Ranked, v.Shape, v.sealed = onnx.KindTensor, dt, false, nil, false
+	v.Kind, v.DType, v.Ranked, v.Shape, v.sealed, v.counted = onnx.KindTensor, dt, false, nil, false, false
 }
 
 // SetType copies the type of o (kind, element type, shape, elements), not its data or provenance.
 func (v *Value) SetType(o *Value) {
 	v.Kind, v.DType, v.Ranked, v.Shape, v.sealed = o.Kind, o.DType, o.Ranked, o.Shape, false
+	v.count, v.counted = o.count, o.counted
 	v.Elem, v.Items, v.HasItems = o.Elem, o.Items, o.HasItems
 }
 
@@ -176,10 +180,22 @@ func common(items []*Value) *Value {
 
 // Elements is the number of elements of a tensor; ok is false where the rank is unknown or v is no tensor.
 func (v *Value) Elements() (n dim.Dim, ok bool) {
-	if v == nil || !v.Ranked {
+	switch {
+	case v == nil || !v.Ranked:
 		return dim.Dim{}, false
+	case v.counted:
+		return v.count, true
 	}
 	return v.Shape.Elements(), true
+}
+
+// keepCount says that the tensor v has the elements of o under another shape, so that their number is known where its
+// single dimensions are not.
+func (v *Value) keepCount(o *Value) {
+	n, ok := o.Elements()
+	if product := v.Shape.Elements(); ok && v.Ranked && !product.IsConst() && !n.Equal(product) {
+		v.count, v.counted = n, true
+	}
 }
 
 // Bytes is the packed size of v in bytes: elements times the width of the type, sub-byte types rounded up to whole

@@ -187,7 +187,11 @@ func value(t *Tensor) (ort.Value, error) {
 	if len(t.Dims) == 0 {
 		return scalar(t)
 	}
-	return ort.NewCustomDataTensor(ort.NewShape(t.Dims...), t.Data, ort.TensorElementDataType(t.DType))
+	data := t.Data
+	if len(data) == 0 { // a tensor without elements has an address all the same, of nothing that is read
+		data = make([]byte, 8)
+	}
+	return ort.NewCustomDataTensor(ort.NewShape(t.Dims...), data, ort.TensorElementDataType(t.DType))
 }
 
 // scalar is value for rank 0, which the binding knows for its own types only.

@@ -134,6 +134,7 @@ func runAnalyze(ctx context.Context, s streams, o analyzeOptions, args []string)
 	if err != nil {
 		return err
 	}
+	o.several(len(models))
 	out := &analyzeWriter{s: s, o: o}
 	if err := out.begin(); err != nil {
 		return err
@@ -156,6 +157,9 @@ func runAnalyze(ctx context.Context, s streams, o analyzeOptions, args []string)
 		worst = max(worst, exitInput)
 	}
 	if err := out.end(); err != nil {
+		return err
+	}
+	if err := o.unused(); err != nil {
 		return err
 	}
 	if worst != exitDone {

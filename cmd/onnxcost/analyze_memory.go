@@ -16,6 +16,9 @@ func summarise(r *analyzer.Report, o analyzeOptions, name string, nodes bool) (a
 	numbers := func(what string, err error) error {
 		var unbound *dim.UnboundError
 		if errors.As(err, &unbound) {
+			if missing := r.Missing(r.Dims); len(missing) > 0 {
+				return analyzer.NeedDims(what, missing)
+			}
 			return analyzer.NeedDims(what, unbound.Symbols)
 		}
 		return err
@@ -53,7 +56,7 @@ func memoryRows(g *grid, a analyzed, atLeast string) {
 	sum, t := a.summary, a.summary.Totals
 	switch {
 	case t.PeakActivationBytes == nil:
-		g.add("peak activations", "no single formula", "give a --dim for "+strings.Join(sum.FreeDims, ", "))
+		g.add("peak activations", "no single formula", "give a --dim for "+strings.Join(a.report.Missing(a.report.Dims), ", "))
 	case sum.Peak == nil:
 		g.add("peak activations", atLeast+dimBytes(*t.PeakActivationBytes), "")
 	default:

@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/costmodel"
 	"github.com/onnxcost/onnxcost/costmodel/budget"
 	"github.com/onnxcost/onnxcost/specs"
@@ -138,6 +142,7 @@ func runCompare(ctx context.Context, s streams, o compareOptions, before, after 
 			return misuse("--%v", err)
 		}
 	}
+	o.several(2)
 	a, _, err := o.analyze(ctx, s.in, before)
 	if err != nil {
 		return err
@@ -146,7 +151,18 @@ func runCompare(ctx context.Context, s streams, o compareOptions, before, after 
 	if err != nil {
 		return err
 	}
+	if err := o.unused(); err != nil {
+		return err
+	}
 	c, err := budget.Compare(ctx, a, b, d, opt)
+	var unbound *dim.UnboundError
+	if errors.As(err, &unbound) {
+		missing := append(a.Missing(a.Dims), b.Missing(b.Dims)...)
+		slices.Sort(missing)
+		if missing = slices.Compact(missing); len(missing) > 0 {
+			return analyzer.NeedDims("a comparison", missing)
+		}
+	}
 	if err != nil {
 		return smaller(err)
 	}

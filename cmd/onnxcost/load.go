@@ -30,6 +30,7 @@ type modelFlags struct {
 	strict bool
 	ops    []string
 	own    *ownOperators
+	used   *dimUse // nil where the command takes one model
 }
 
 // ownOperators are those of --ops, read once.
@@ -54,8 +55,8 @@ func (o *ownOperators) load(files []string) ([]op.Definition, error) {
 }
 
 func (f *modelFlags) add(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&f.dims, "dim", nil, "bind a free dimension, `NAME=VALUE` (repeatable)")
-	fs.StringArrayVar(&f.shapes, "shape", nil, "give an input's shape, `INPUT=1x3x224x224` (repeatable)")
+	fs.StringArrayVar(&f.dims, "dim", nil, "bind a free dimension, `NAME=VALUE` (repeatable); NAME may hold * for any text")
+	fs.StringArrayVar(&f.shapes, "shape", nil, "give the shape of an input, or of a tensor that inference does not know, `NAME=1x3x224x224` (repeatable)")
 	fs.StringVar(&f.inputs, "inputs", "", "`DIR` with input_N.pb tensors in ONNX test-data form, taken as known input values")
 	f.own = &ownOperators{}
 	fs.StringArrayVar(&f.ops, "ops", nil, "`FILE` with operators of your own as formulas (repeatable); 'onnxcost explain ops' says how")
@@ -64,7 +65,7 @@ func (f *modelFlags) add(fs *pflag.FlagSet) {
 
 // options turns the flags into analysis options; reading --inputs needs the model.
 func (f *modelFlags) options(m *onnx.Model) (analyzer.Options, error) {
-	opt := analyzer.Options{Dims: map[string]int64{}, Shapes: map[string]op.Shape{}}
+	opt := analyzer.Options{Dims: map[string]int64{}, Shapes: map[string]op.Shape{}, AnyDims: f.used != nil}
 	for _, d := range f.dims {
 		name, text, ok := cutLast(d)
 		v, err := strconv.ParseInt(text, 10, 64)
@@ -160,6 +161,9 @@ func (f *modelFlags) analyze(ctx context.Context, stdin io.Reader, arg string) (
 	}
 	if r, err = analyzer.Analyze(ctx, m, opt); err != nil && describeError(arg, err) != err.Error() {
 		err = fmt.Errorf("%s: %w", arg, err)
+	}
+	if err == nil {
+		f.note(r)
 	}
 	return r, name, err
 }

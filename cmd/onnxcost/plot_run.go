@@ -78,6 +78,7 @@ func runPlot(ctx context.Context, s streams, o plotOptions, args []string) error
 
 // loadModels compiles the models for the device; one that fails does not stop the others.
 func (r *plotRun) loadModels(ctx context.Context) error {
+	r.o.several(len(r.req.models))
 	p := newProgress(r.s.err, len(r.req.models))
 	defer p.clear()
 	for i, arg := range r.req.models {
@@ -100,7 +101,7 @@ func (r *plotRun) loadModels(ctx context.Context) error {
 	if len(r.subjects) == 0 && len(r.req.models) > 0 {
 		return &reported{r.worst}
 	}
-	return nil
+	return r.o.unused()
 }
 
 func (r *plotRun) loadSubject(ctx context.Context, arg string) (*plots.Subject, error) {
@@ -112,7 +113,11 @@ func (r *plotRun) loadSubject(ctx context.Context, arg string) (*plots.Subject, 
 	if err != nil {
 		return nil, err
 	}
-	return plots.NewSubject(ctx, shortModel(name), m, opt, r.device, r.cost)
+	sub, err := plots.NewSubject(ctx, shortModel(name), m, opt, r.device, r.cost)
+	if err == nil {
+		r.o.note(sub.Report)
+	}
+	return sub, err
 }
 
 // shortModel is how figures call a model: a file's base name, a network of the zoo without its prefix.

@@ -38,7 +38,7 @@ type predictOptions struct {
 	loaded    *specs.Device
 	isRuntime costmodel.Runtime
 	profile   *profileBuilder // where --pprof asks for one
-	several   bool            // more than one prediction is asked for
+	sweep     bool            // more than one prediction is asked for
 }
 
 var (
@@ -190,12 +190,13 @@ func runPredict(ctx context.Context, s streams, o predictOptions, args []string)
 		return err
 	}
 	models := expandZoo(args)
-	o.several = len(models)*len(o.batches) > 1
+	o.sweep = len(models)*len(o.batches) > 1
+	o.several(len(models))
 	if o.by == "" {
 		o.by = "total"
 		if machine := o.output == "json" || o.output == "ndjson"; machine {
 			o.by = "kernel"
-		} else if !o.several && o.budgetJ == 0 {
+		} else if !o.sweep && o.budgetJ == 0 {
 			o.by = "op"
 		}
 	}
@@ -238,6 +239,9 @@ func runPredict(ctx context.Context, s streams, o predictOptions, args []string)
 	if err := renderPredictions(s, &o, all); err != nil {
 		return err
 	}
+	if err := o.unused(); err != nil {
+		return err
+	}
 	if worst != exitDone {
 		return &reported{worst}
 	}
@@ -263,7 +267,7 @@ func predictOne(ctx context.Context, s streams, o *predictOptions, arg string) (
 		}
 		p.Model = name
 		for _, d := range r.Diagnostics {
-			if d.Code != analyzer.CodeDefaultDim || b == 0 {
+			if d.Code != analyzer.CodeFreeDim && (d.Code != analyzer.CodeDefaultDim || b == 0) { // all dimensions have values here
 				p.Diagnostics = append(p.Diagnostics, d)
 			}
 		}
@@ -317,7 +321,7 @@ func renderPredictions(s streams, o *predictOptions, all []predicted) error {
 	if o.budgetJ > 0 {
 		return renderBudget(s, o, all)
 	}
-	if o.several && o.by == "total" {
+	if o.sweep && o.by == "total" {
 		return renderSweep(s, o, all)
 	}
 	for i, x := range all {

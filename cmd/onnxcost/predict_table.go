@@ -125,7 +125,11 @@ func renderPrediction(s streams, o *predictOptions, x predicted) error {
 	fmt.Fprintf(s.out, "%s\n\n", title)
 	g := &grid{columns: []column{{title: "total"}, {title: "value", right: true}, {title: "detail"}}}
 	g.add("latency", scale(p.LatencyS, "s"), span(p.LatencyLowS, p.LatencyHighS, p.IntervalLevel, "s"))
-	g.add("throughput", scale(p.ThroughputPS, "samples/s"), "")
+	if p.LatencyS > 0 {
+		g.add("throughput", scale(p.ThroughputPS, "samples/s"), "")
+	} else {
+		g.add("throughput", "unlimited", "nothing runs on the device")
+	}
 	if p.EnergyJ.Known() {
 		g.add("energy", optional(p.EnergyJ, "J"), span(float64(p.EnergyLowJ), float64(p.EnergyHighJ), p.IntervalLevel, "J"))
 		g.add("per million samples", optional(p.EnergyPerMillion(), "J"), fmt.Sprintf("%.3g kWh", float64(p.EnergyPerMillion())/3.6e6))
@@ -137,8 +141,8 @@ func renderPrediction(s streams, o *predictOptions, x predicted) error {
 		g.add(fmt.Sprintf("a day at %s/s", three(x.Day.RatePerS)), optional(x.Day.EnergyJ, "J"), dayDetail(x))
 	}
 	g.add("peak memory", byteSize(float64(p.PeakMemoryBytes)), memoryText(p))
-	g.add("ops baseline", scale(p.Baselines.Ops.LatencyS, "s"), ratioTo(p.Baselines.Ops.LatencyS, p.LatencyS)+": time linear in operations")
-	g.add("roofline baseline", scale(p.Baselines.Roofline.LatencyS, "s"), ratioTo(p.Baselines.Roofline.LatencyS, p.LatencyS)+": data sheet alone")
+	g.add("ops baseline", scale(p.Baselines.Ops.LatencyS, "s"), ratioTo(p.Baselines.Ops.LatencyS, p.LatencyS)+"time linear in operations")
+	g.add("roofline baseline", scale(p.Baselines.Roofline.LatencyS, "s"), ratioTo(p.Baselines.Roofline.LatencyS, p.LatencyS)+"data sheet alone")
 	if err := writeGrid(s, g, md); err != nil {
 		return err
 	}
@@ -155,14 +159,14 @@ func dayDetail(x predicted) string {
 	if !x.Day.EnergyJ.Known() {
 		return fmt.Sprintf("the device manages %s", scale(x.ThroughputPS, "samples/s"))
 	}
-	return fmt.Sprintf("%.3g kWh, busy %.3g %% of the time", float64(x.Day.EnergyJ)/3.6e6, 100*x.Day.RatePerS/x.ThroughputPS)
+	return fmt.Sprintf("%.3g kWh, busy %.3g %% of the time", float64(x.Day.EnergyJ)/3.6e6, 100*x.Day.RatePerS*x.LatencyS/float64(x.Batch))
 }
 
 func ratioTo(baseline, latency float64) string {
 	if latency == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%.2f of the prediction", baseline/latency)
+	return fmt.Sprintf("%.2f of the prediction: ", baseline/latency)
 }
 
 // kernelGrid lists kernels or their groups.

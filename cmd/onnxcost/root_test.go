@@ -1,7 +1,10 @@
 package main
 
 import (
+	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -28,5 +31,28 @@ func TestOneCommandIsSetUp(t *testing.T) {
 		if got := names(args...); len(got) < len(commands) {
 			t.Errorf("%s sets up %v, want all", strings.Join(args, " "), got)
 		}
+	}
+}
+
+// TestStartIsLight bounds what the packages of this module allocate before the program knows what is asked of it:
+// tables, patterns and texts that a command may not need are made when one needs them.
+func TestStartIsLight(t *testing.T) {
+	const most = 2500
+	cmd := command(t, "version")
+	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	total := 0
+	for _, m := range regexp.MustCompile(`(?m)^init github.com/onnxcost/.* (\d+) allocs$`).FindAllStringSubmatch(string(out), -1) {
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += n
+	}
+	if total == 0 || total > most {
+		t.Errorf("%d allocations before main, want at most %d:\n%s", total, most, out)
 	}
 }

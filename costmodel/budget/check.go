@@ -255,7 +255,7 @@ func (c *checker) judge(ctx context.Context, k *specs.BudgetCase) ([]LimitVerdic
 	if c.err != nil {
 		return nil, c.err
 	}
-	s := &subject{report: c.report}
+	s := &subject{report: c.report, inBudget: true}
 	var err error
 	if k.Device != nil {
 		if err = c.compile(ctx, k); err != nil {

@@ -21,6 +21,7 @@ type subject struct {
 	samples    int64
 	prediction *costmodel.Prediction // nil without a device
 	ratePerS   float64
+	inBudget   bool // errors may speak of a budget's keys
 }
 
 const limitEnergyPerDay = "energy_per_day"
@@ -77,6 +78,9 @@ func (s *subject) latency() (estimate, error) {
 func (s *subject) throughput() (estimate, error) {
 	p := s.prediction
 	n := float64(p.Batch)
+	if p.LatencyS == 0 {
+		return estimate{value: math.Inf(1), low: math.Inf(1), high: math.Inf(1), note: "nothing runs on the device"}, nil
+	}
 	return estimate{value: p.ThroughputPS, low: n / p.LatencyHighS, high: n / p.LatencyLowS}, nil
 }
 
@@ -94,6 +98,9 @@ func (s *subject) power() (estimate, error) {
 	p := s.prediction
 	if !p.PowerW.Known() {
 		return noFigure(costmodel.NoPower), nil
+	}
+	if p.LatencyS == 0 {
+		return estimate{value: float64(p.PowerW), low: float64(p.PowerW), high: float64(p.PowerW), note: "nothing runs on the device"}, nil
 	}
 	width := func(energy costmodel.Optional, latencyS float64) float64 {
 		e, t := math.Log(float64(energy/p.EnergyJ)), math.Log(latencyS/p.LatencyS)
@@ -157,7 +164,18 @@ func (s *subject) total(d dim.Dim) (float64, error) {
 	if err != nil {
 		var unbound *dim.UnboundError
 		if errors.As(err, &unbound) {
-			return 0, &costmodel.OptionError{Msg: fmt.Sprintf("depends on the free dimension %s; give dims: {%s: N} or --dim %s=N", unbound.Symbols[0], unbound.Symbols[0], unbound.Symbols[0])}
+			missing := s.report.Missing(s.env)
+			if len(missing) == 0 {
+				missing = unbound.Symbols
+			}
+			if !s.inBudget {
+				return 0, &costmodel.OptionError{Msg: analyzer.NeedDims("a count", missing).Error(), Err: unbound}
+			}
+			what := "dimension"
+			if len(missing) > 1 {
+				what += "s"
+			}
+			return 0, &costmodel.OptionError{Msg: fmt.Sprintf("depends on the free %s %s; give dims: {%s: N} or --dim %s=N", what, strings.Join(missing, ", "), strings.Join(missing, ": N, "), strings.Join(missing, "=N --dim "))}
 		}
 		return 0, err
 	}
@@ -177,7 +195,7 @@ func (s *subject) params() (estimate, error) {
 func (s *subject) arena() (estimate, error) {
 	a, err := s.report.Arena(s.env, analyzer.ArenaOptions{})
 	if err != nil {
-		return estimate{}, costmodel.NeedDims(err)
+		return estimate{}, costmodel.NeedDims(err, s.report, s.env)
 	}
 	return s.atLeast(float64(a.Bytes), a.Partial), nil
 }
@@ -185,7 +203,7 @@ func (s *subject) arena() (estimate, error) {
 func (s *subject) peakActivations() (estimate, error) {
 	l, err := s.report.Liveness(s.env)
 	if err != nil {
-		return estimate{}, costmodel.NeedDims(err)
+		return estimate{}, costmodel.NeedDims(err, s.report, s.env)
 	}
 	return s.atLeast(float64(l.PeakBytes), l.Partial), nil
 }

@@ -178,7 +178,7 @@ func (s *side) collect() (err error) {
 	}
 	live, err := s.report.Liveness(s.env)
 	if err != nil {
-		return costmodel.NeedDims(err)
+		return costmodel.NeedDims(err, s.report, s.env)
 	}
 	for _, v := range live.Live {
 		if l := s.maker[v.Value]; l != nil {

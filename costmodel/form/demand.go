@@ -109,8 +109,8 @@ type productForm struct {
 	weight                 bool
 }
 
-// NewDemandFormula prepares a kernel for evaluation at a precision.
-func NewDemandFormula(k *plan.Kernel, p specs.DType) DemandFormula {
+// NewDemandFormula prepares a kernel for evaluation at a precision of arithmetic and one of floating-point tensors.
+func NewDemandFormula(k *plan.Kernel, p, storage specs.DType) DemandFormula {
 	f := DemandFormula{Kernel: k, executions: plan.NewFormula(k.Times), flops: plan.NewFormula(k.Work.FLOPs()), macs: plan.NewFormula(k.Work.MACs),
 		special: plan.NewFormula(k.Work.Special), precision: p}
 	for _, c := range k.Contraction {
@@ -120,7 +120,7 @@ func NewDemandFormula(k *plan.Kernel, p specs.DType) DemandFormula {
 	if len(k.Contraction) > 0 && len(k.Inputs) > 0 && (k.Inputs[0].DType == onnx.Int8 || k.Inputs[0].DType == onnx.Uint8) {
 		f.precision = specs.INT8
 	}
-	sizes := elementSizes(k, p)
+	sizes := elementSizes(k, storage)
 	if k.Indexed() != nil {
 		scale := 1.0
 		if vs := append(append([]*op.Value(nil), k.Inputs...), k.Outputs...); len(vs) > 0 {

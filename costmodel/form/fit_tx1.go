@@ -216,7 +216,7 @@ func paperKernels(ctx context.Context, tools PaperTools, n *specs.PaperNetwork) 
 	}
 	forms := make([]DemandFormula, len(p.Kernels))
 	for i, k := range p.Kernels {
-		forms[i] = NewDemandFormula(k, specs.FP32)
+		forms[i] = NewDemandFormula(k, specs.FP32, specs.FP32)
 	}
 	if n.Mismatch {
 		forms = slices.DeleteFunc(forms, func(f DemandFormula) bool { return longTower(f.Kernel.Name) })

@@ -2,6 +2,7 @@ package form
 
 import (
 	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -51,14 +52,19 @@ func WeightBytes(r *analyzer.Report, p specs.DType) float64 {
 	return sum
 }
 
-// Quantised reports whether the model itself has products of integers.
-func Quantised(forms []DemandFormula) bool {
-	for i := range forms {
-		for _, v := range forms[i].Kernel.Inputs {
-			if len(forms[i].products) > 0 && (v.DType == onnx.Int8 || v.DType == onnx.Uint8) {
-				return true
-			}
+// Quantised reports whether the model itself has products of integers: operators that take them, or activations between
+// QuantizeLinear and DequantizeLinear.
+func Quantised(r *analyzer.Report) (found bool) {
+	r.Walk(func(n *analyzer.Node, _ dim.Dim, _ int) {
+		if found || n.Rule == nil {
+			return
 		}
-	}
-	return false
+		if n.Proto.OpType == "QuantizeLinear" || n.Proto.OpType == "DynamicQuantizeLinear" {
+			found = true
+		}
+		for _, v := range n.Inputs {
+			found = found || len(n.Work.Contraction) > 0 && v != nil && (v.DType == onnx.Int8 || v.DType == onnx.Uint8)
+		}
+	})
+	return found
 }

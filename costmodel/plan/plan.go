@@ -2,6 +2,7 @@ package plan
 
 import (
 	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -30,6 +31,7 @@ type Program struct {
 // Buffer is memory that is allocated once, for one or several tensors in turn.
 type Buffer struct {
 	Name  string // of the first tensor
+	DType onnx.DType
 	Bytes Formula
 	Known bool // the size
 	Last  int  // step after which it is released; len(Steps) for what the caller gets

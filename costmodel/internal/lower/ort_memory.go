@@ -98,7 +98,7 @@ func (b *ortPlanner) node(step int, n *gnode) {
 		}
 		bytes, known := t.val.Bytes()
 		b.bufOf[t] = len(b.prog.Buffers)
-		b.prog.Buffers = append(b.prog.Buffers, plan.Buffer{Name: t.val.Name, Bytes: plan.NewFormula(bytes), Known: known, Last: len(b.prog.Steps)})
+		b.prog.Buffers = append(b.prog.Buffers, plan.Buffer{Name: t.val.Name, DType: t.val.DType, Bytes: plan.NewFormula(bytes), Known: known, Last: len(b.prog.Steps)})
 		b.kept = append(b.kept, ortBuffer{shape: b.shapeOf(t), uses: b.places[t]})
 		b.prog.Steps[step].Allocs = append(b.prog.Steps[step].Allocs, b.bufOf[t])
 	}

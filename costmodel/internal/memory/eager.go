@@ -55,7 +55,7 @@ func (a *cachingAllocator) held() int64  { return a.small.held + a.large.held }
 // exported graph does not tell: the low end writes every element-wise result over an input that dies. And convolution
 // libraries choose workspaces by measuring: the high end is what the allocator holds in segments.
 func eagerMemory(plan *plan.Plan, env dim.Env, opt Options) (*Use, error) {
-	r := plan.Report
+	r := plan.Report.Scaled(opt.scale)
 	m := &Use{PeakKernel: -1, WeightBytes: int64(weightBytesOf(r, opt))}
 	separate, partial, err := r.ViewBuffers(env)
 	if err != nil {
@@ -69,8 +69,8 @@ func eagerMemory(plan *plan.Plan, env dim.Env, opt Options) (*Use, error) {
 		m.unknown("the size of some tensor is not known")
 	}
 	m.unknown("whether modules work in place, and the workspaces of convolutions")
-	low := eagerRun(&Use{}, inPlace, len(r.Nodes), opt.Scale)
-	a := eagerRun(m, separate, len(r.Nodes), opt.Scale)
+	low := eagerRun(&Use{}, inPlace, len(r.Nodes))
+	a := eagerRun(m, separate, len(r.Nodes))
 	m.ActivationBytes, m.HeldBytes = a.peak, a.held
 	m.InUseBytes = a.inUse
 	m.ActivationLowBytes, m.ActivationHighBytes = min(low.peak, a.peak), max(a.held, a.peak)
@@ -80,10 +80,10 @@ func eagerMemory(plan *plan.Plan, env dim.Env, opt Options) (*Use, error) {
 // eagerPeaks are the peaks of what was asked for and of what the allocator had in use, and what it holds.
 type eagerPeaks struct{ peak, inUse, held int64 }
 
-func eagerRun(m *Use, bufs []analyzer.Buffer, steps int, scale float64) (p eagerPeaks) {
+func eagerRun(m *Use, bufs []analyzer.Buffer, steps int) (p eagerPeaks) {
 	a := newCachingAllocator()
 	at := make([]int64, len(bufs))
-	size := func(i int) int64 { return int64(float64(bufs[i].Bytes) * scale) }
+	size := func(i int) int64 { return bufs[i].Bytes }
 	ends := make([][]int, steps+1)
 	for i, b := range bufs {
 		ends[max(0, min(b.Last, steps))] = append(ends[max(0, min(b.Last, steps))], i)
@@ -114,11 +114,7 @@ func eagerRun(m *Use, bufs []analyzer.Buffer, steps int, scale float64) (p eager
 func weightBytesOf(r *analyzer.Report, opt Options) (sum float64) {
 	for _, w := range r.Weights {
 		if n, err := w.Bytes.Eval(r.Dims); err == nil {
-			if w.Value.DType.IsFloat() {
-				sum += float64(n) * opt.Scale
-			} else {
-				sum += float64(n)
-			}
+			sum += float64(n) * opt.scale(w.Value.DType)
 		}
 	}
 	return sum

@@ -11,7 +11,7 @@ import (
 // figure itself is a plan of the graph's activations in one block, which is what such runtimes aim at (TensorRT) or what
 // their planners come to (ONNX Runtime on a device). Workspaces of convolutions and products are not in it.
 func deviceMemory(plan *plan.Plan, env dim.Env, opt Options) (*Use, error) {
-	r := plan.Report
+	r := plan.Report.Scaled(opt.scale)
 	a, err := r.Arena(env, analyzer.ArenaOptions{Align: 256, Planner: analyzer.PlanBestFit})
 	if err != nil {
 		return nil, err
@@ -20,9 +20,8 @@ func deviceMemory(plan *plan.Plan, env dim.Env, opt Options) (*Use, error) {
 	if err != nil {
 		return nil, err
 	}
-	scale := func(n int64) int64 { return int64(float64(n) * opt.Scale) }
-	m := &Use{PeakKernel: -1, WeightBytes: int64(weightBytesOf(r, opt)), ActivationBytes: scale(a.Bytes),
-		ActivationLowBytes: scale(min(a.Bound, l.PeakBytes)), ActivationHighBytes: scale(max(a.Bytes, l.PeakBytes))}
+	m := &Use{PeakKernel: -1, WeightBytes: int64(weightBytesOf(r, opt)), ActivationBytes: a.Bytes,
+		ActivationLowBytes: min(a.Bound, l.PeakBytes), ActivationHighBytes: max(a.Bytes, l.PeakBytes)}
 	m.InUseBytes, m.HeldBytes = m.ActivationBytes, m.ActivationBytes
 	m.unknown("what the runtime fuses out of memory, and its workspaces")
 	return m, nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
@@ -37,8 +38,18 @@ func (m *Use) PeakBytes() int64 { return m.WeightBytes + m.ActivationBytes }
 type Options struct {
 	// Threads is the number of threads inside an operator, which share workspaces of their own; 0 is 1.
 	Threads int
-	// Scale is the width of the predicted precision over that of the model's floating-point tensors; 0 is 1.
+	// Scale is the width of the predicted precision over that of the model's floating-point tensors; 0 is 1. Other tensors
+	// keep their size.
 	Scale float64
+}
+
+// scale is the factor on the size of a tensor of type t.
+func (o Options) scale(t onnx.DType) float64 {
+	switch t {
+	case onnx.Float32, onnx.Float16, onnx.BFloat16:
+		return o.Scale
+	}
+	return 1
 }
 
 // Of says what the runtime of a Plan needs under a binding of its free dimensions: for ort-cpu what its planner and

@@ -1,8 +1,10 @@
 package memory
 
 import (
+	"errors"
 	"fmt"
 
+	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/op"
@@ -14,14 +16,13 @@ import (
 // them the runtime asks for one block from the second run on, which is a little larger or smaller.
 func ortMemory(plan *plan.Plan, env dim.Env, opt Options) (*Use, error) {
 	m := &Use{PeakKernel: -1}
-	if err := ortWeights(m, plan, env); err != nil {
+	if err := ortWeights(m, plan, env, opt); err != nil {
 		return nil, err
 	}
 	r := &ortRun{m: m, env: env, opt: opt, arena: newBFC()}
 	if err := r.run(plan.Program, 0); err != nil {
 		return nil, err
 	}
-	m.WeightBytes = int64(float64(m.WeightBytes) * opt.Scale)
 	m.ActivationBytes, m.InUseBytes, m.HeldBytes = r.peak, r.arena.peak, r.arena.held
 	m.ActivationLowBytes, m.ActivationHighBytes = r.peak, r.peak
 	return m, nil
@@ -50,7 +51,7 @@ func (r *ortRun) run(p *plan.Program, depth int) error {
 		if err != nil {
 			return fmt.Errorf("size of %s: %w", b.Name, err)
 		}
-		sizes[i] = int64(n * r.opt.Scale)
+		sizes[i] = int64(n * r.opt.scale(b.DType))
 	}
 	for i := range p.Steps {
 		s := &p.Steps[i]
@@ -115,7 +116,7 @@ func (r *ortRun) workspace(k *plan.Kernel) error {
 }
 
 // ortWeights adds up what the session holds: constants, those that a product reads as a matrix in panels of 16 columns.
-func ortWeights(m *Use, plan *plan.Plan, env dim.Env) error {
+func ortWeights(m *Use, plan *plan.Plan, env dim.Env, opt Options) error {
 	seen := map[*op.Value]bool{}
 	for _, k := range plan.Kernels {
 		for i, w := range k.Weights {
@@ -129,11 +130,11 @@ func ortWeights(m *Use, plan *plan.Plan, env dim.Env) error {
 					return err
 				}
 				if ok {
-					m.WeightBytes += packed
+					m.WeightBytes += int64(float64(packed) * opt.scale(w.DType))
 					continue
 				}
 			}
-			if err := m.addWeight(w, env); err != nil {
+			if err := m.addWeight(w, env, opt); err != nil {
 				return err
 			}
 		}
@@ -143,21 +144,33 @@ func ortWeights(m *Use, plan *plan.Plan, env dim.Env) error {
 					continue
 				}
 				seen[w.Value] = true
-				if err := m.addWeight(w.Value, env); err != nil {
+				if err := m.addWeight(w.Value, env, opt); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	return nil
+	var failed error
+	plan.Report.Walk(func(n *analyzer.Node, _ dim.Dim, _ int) { // branches that could run instead are loaded, too
+		if n.Proto.OpType != "If" || failed != nil {
+			return
+		}
+		for _, w := range n.Weights {
+			if !seen[w.Value] {
+				seen[w.Value] = true
+				failed = errors.Join(failed, m.addWeight(w.Value, env, opt))
+			}
+		}
+	})
+	return failed
 }
 
 // addWeight adds the size of a constant.
-func (m *Use) addWeight(w *op.Value, env dim.Env) error {
+func (m *Use) addWeight(w *op.Value, env dim.Env, opt Options) error {
 	b, known := w.Bytes()
 	n, err := m.sizeOf(b, known, w.Name, env)
 	if err == nil {
-		m.WeightBytes += n
+		m.WeightBytes += int64(float64(n) * opt.scale(w.DType))
 	}
 	return err
 }
