@@ -265,7 +265,7 @@ func TestExtrapolation(t *testing.T) {
 }
 
 func TestEnergyPerDay(t *testing.T) {
-	p := &Prediction{Batch: 1, ThroughputPS: 10, EnergyJ: 2, EnergyPerSampleJ: 2, IdleW: 4}
+	p := &Prediction{Batch: 1, LatencyS: 0.1, ThroughputPS: 10, EnergyJ: 2, EnergyPerSampleJ: 2, IdleW: 4}
 	if j, ok := p.EnergyPerDay(5); !ok || j != 86400*(5*2+0.5*4) {
 		t.Errorf("%g, %v", j, ok)
 	}

@@ -159,7 +159,7 @@ func termOrElements(g specs.Group, name string) float64 {
 // (Resize); operators of a kind by up to 50.
 var unmeasuredBy = [...]float64{measured: 1, related: 3, likeKind: 10}
 
-// Host: the calling thread runs one kernel after the other.
+// Host is nothing: the calling thread runs one kernel after the other.
 func (m *ortModel) Host() (dispatchS, gapS float64) { return 0, 0 }
 
 // sameGroup is how much of a group's error its kernels share: shapes of one network are alike. wholeNetwork is the
