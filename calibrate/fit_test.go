@@ -14,6 +14,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -68,11 +69,11 @@ func invented(t *testing.T, coefficient func(group, name string) float64, noise 
 		if err != nil {
 			t.Fatal(err)
 		}
-		terms, err := costmodel.ORTTerms(plan, report.Dims, cache, 1)
+		terms, err := form.ORTTerms(plan, report.Dims, cache, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		sec := coefficient(costmodel.RunGroup, "runs")
+		sec := coefficient(form.RunGroup, "runs")
 		for i, list := range terms {
 			times, err := plan.Kernels[i].Times.Eval(report.Dims)
 			if err != nil {
@@ -98,11 +99,11 @@ func invented(t *testing.T, coefficient func(group, name string) float64, noise 
 // usual is a machine whose every term costs about what terms of that sort cost.
 func usual(group, name string) float64 {
 	switch {
-	case group == costmodel.RunGroup:
+	case group == form.RunGroup:
 		return 3e-6
-	case group == costmodel.NodeGroup:
+	case group == form.NodeGroup:
 		return 3e-7
-	case group == costmodel.TrafficGroup:
+	case group == form.TrafficGroup:
 		return 5e-11
 	case name == "calls":
 		return 2e-7
@@ -150,11 +151,11 @@ func TestFitRecoversAMachine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		terms, err := costmodel.ORTTerms(mustLower(t, r, avx512), r.Dims, cacheSizes(s), 1)
+		terms, err := form.ORTTerms(mustLower(t, r, avx512), r.Dims, cacheSizes(s), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := usual(costmodel.RunGroup, "runs")
+		want := usual(form.RunGroup, "runs")
 		for _, list := range terms {
 			for _, x := range list {
 				want += x.Value * usual(x.Group, x.Name)

@@ -7,7 +7,8 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -42,9 +43,9 @@ const dear = 0.8
 // standIns gives operators that no microbenchmark has coefficients of the dear ones of their kind. Kinds without a group of
 // their own take those of element-wise arithmetic.
 func (d *ortDesign) standIns(f *specs.Fit) {
-	values := map[costmodel.Kind]map[string][]float64{}
+	values := map[plan.Kind]map[string][]float64{}
 	for group, kind := range d.kinds {
-		if kind == costmodel.KindContraction {
+		if kind == plan.KindContraction {
 			continue // products are described by their geometry, whatever the operator
 		}
 		if values[kind] == nil {
@@ -54,18 +55,18 @@ func (d *ortDesign) standIns(f *specs.Fit) {
 			values[kind][name] = append(values[kind][name], c.Value)
 		}
 	}
-	for _, k := range []costmodel.Kind{costmodel.KindElementwise, costmodel.KindNormalization, costmodel.KindReduction, costmodel.KindPooling,
-		costmodel.KindMovement, costmodel.KindQuantization, costmodel.KindOther} {
+	for _, k := range []plan.Kind{plan.KindElementwise, plan.KindNormalization, plan.KindReduction, plan.KindPooling,
+		plan.KindMovement, plan.KindQuantization, plan.KindOther} {
 		of := values[k]
 		if of == nil {
-			of = values[costmodel.KindElementwise]
+			of = values[plan.KindElementwise]
 		}
 		g := specs.Group{Terms: map[string]specs.Coefficient{}}
 		for name, v := range of {
 			g.Terms[name] = specs.Coefficient{Value: digits(quantile(v, dear), 6), Unit: "s/" + name}
 		}
 		if len(g.Terms) > 0 {
-			f.Groups[costmodel.KindGroup(k)] = g
+			f.Groups[form.KindGroup(k)] = g
 		}
 	}
 }

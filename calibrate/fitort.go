@@ -13,6 +13,8 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -84,11 +86,11 @@ type ortDesign struct {
 	keys   []termKey
 	a      *mat.Dense
 	b      []float64
-	kinds  map[string]costmodel.Kind // of the kernels in each group
-	prior  []float64                 // of each coefficient; nil or 0 for none
-	weight []float64                 // of each prior
-	like   *specs.Fit                // of another number of threads; nil for none
-	ops    []float64                 // operations of each point, 2 per multiply-accumulate
+	kinds  map[string]plan.Kind // of the kernels in each group
+	prior  []float64            // of each coefficient; nil or 0 for none
+	weight []float64            // of each prior
+	like   *specs.Fit           // of another number of threads; nil for none
+	ops    []float64            // operations of each point, 2 per multiply-accumulate
 }
 
 // lowerPoints rebuilds the model behind every point and lowers it as the runtime does.
@@ -134,16 +136,16 @@ func analyzeMicro(ctx context.Context, m *onnx.Model) (*analyzer.Report, error) 
 }
 
 // fill evaluates the terms under cache sizes.
-func (d *ortDesign) fill(cache costmodel.ORTCache) error {
+func (d *ortDesign) fill(cache form.ORTCache) error {
 	rows := make([]map[termKey]float64, len(d.plans))
 	seen := map[termKey]bool{}
-	d.kinds = map[string]costmodel.Kind{}
+	d.kinds = map[string]plan.Kind{}
 	for i, plan := range d.plans {
-		terms, err := costmodel.ORTTerms(plan, plan.Report.Dims, cache, d.points[i].Threads)
+		terms, err := form.ORTTerms(plan, plan.Report.Dims, cache, d.points[i].Threads)
 		if err != nil {
 			return fmt.Errorf("%s: %w", d.points[i].Micro.name(), err)
 		}
-		rows[i] = map[termKey]float64{{costmodel.RunGroup, "runs"}: 1}
+		rows[i] = map[termKey]float64{{form.RunGroup, "runs"}: 1}
 		for j, list := range terms {
 			times, err := plan.Kernels[j].Times.Eval(plan.Report.Dims)
 			if err != nil {
@@ -176,7 +178,7 @@ func (d *ortDesign) fill(cache costmodel.ORTCache) error {
 
 // shared reports whether a group belongs to no kind of kernel.
 func shared(group string) bool {
-	return group == costmodel.RunGroup || group == costmodel.NodeGroup || group == costmodel.TrafficGroup
+	return group == form.RunGroup || group == form.NodeGroup || group == form.TrafficGroup
 }
 
 // residualFloor is the relative error below which the robust fit takes points as equally good: the noise of a round.
@@ -199,11 +201,11 @@ const likeWeight = 0.2
 // setPrior takes the median coefficients of a kind of kernel, as x has them, for the prior of all its operators: of some
 // there are five points only, and what these do not tell is more likely usual than nothing or anything.
 func (d *ortDesign) setPrior(x []float64) {
-	of := func(j int) (costmodel.Kind, bool) {
+	of := func(j int) (plan.Kind, bool) {
 		kind, ok := d.kinds[d.keys[j].group]
-		return kind, ok && kind != costmodel.KindContraction
+		return kind, ok && kind != plan.KindContraction
 	}
-	values := map[costmodel.Kind]map[string][]float64{}
+	values := map[plan.Kind]map[string][]float64{}
 	var calls []float64 // what calling a kernel costs hardly depends on what it computes
 	for j, k := range d.keys {
 		if kind, ok := of(j); ok && x[j] > 0 {
@@ -310,7 +312,7 @@ func (d *ortDesign) crossValidate(start []float64) ([]float64, error) {
 
 // cacheSizes takes the sizes to start from out of the machine that the samples name: half of the core's own cache, and
 // parts of the outermost one, which others use too.
-func cacheSizes(s *Samples) costmodel.ORTCache {
+func cacheSizes(s *Samples) form.ORTCache {
 	size := func(key string, def float64) float64 {
 		if v, err := strconv.ParseFloat(s.Get(key), 64); err == nil && v > 0 {
 			return v
@@ -319,12 +321,12 @@ func cacheSizes(s *Samples) costmodel.ORTCache {
 	}
 	l2 := size("cache-l2-bytes", 1<<20)
 	l3 := size("cache-l3-bytes", math.Max(l2, 8<<20))
-	return costmodel.ORTCache{Near: l2 / 2, Far: l3 / 4, ColdFrom: l3 / 5, ColdTo: 3 * l3 / 5}
+	return form.ORTCache{Near: l2 / 2, Far: l3 / 4, ColdFrom: l3 / 5, ColdTo: 3 * l3 / 5}
 }
 
 // searchCache tries other sizes one after the other and keeps what lowers the sum of absolute relative errors.
-func (d *ortDesign) searchCache(c costmodel.ORTCache) (costmodel.ORTCache, []float64, error) {
-	loss := func(c costmodel.ORTCache, start []float64) (float64, []float64, error) {
+func (d *ortDesign) searchCache(c form.ORTCache) (form.ORTCache, []float64, error) {
+	loss := func(c form.ORTCache, start []float64) (float64, []float64, error) {
 		if c.ColdTo <= c.ColdFrom {
 			return math.Inf(1), nil, nil
 		}
@@ -346,9 +348,9 @@ func (d *ortDesign) searchCache(c costmodel.ORTCache) (costmodel.ORTCache, []flo
 	if err != nil {
 		return c, nil, err
 	}
-	for _, size := range []func(*costmodel.ORTCache) *float64{
-		func(c *costmodel.ORTCache) *float64 { return &c.ColdTo }, func(c *costmodel.ORTCache) *float64 { return &c.ColdFrom },
-		func(c *costmodel.ORTCache) *float64 { return &c.Far }, func(c *costmodel.ORTCache) *float64 { return &c.Near },
+	for _, size := range []func(*form.ORTCache) *float64{
+		func(c *form.ORTCache) *float64 { return &c.ColdTo }, func(c *form.ORTCache) *float64 { return &c.ColdFrom },
+		func(c *form.ORTCache) *float64 { return &c.Far }, func(c *form.ORTCache) *float64 { return &c.Near },
 	} {
 		from := *size(&c)
 		for _, factor := range []float64{0.25, 0.5, 0.71, 1.41, 2, 4} {
@@ -406,7 +408,7 @@ func fitORT(ctx context.Context, s *Samples, all []ortPoint, threads int, like *
 	if err != nil {
 		return nil, reached{}, err
 	}
-	f := &specs.Fit{Measure: specs.MeasureTime, Form: costmodel.FormORTCPU, Runtime: string(costmodel.ORTCPU), Threads: threads,
+	f := &specs.Fit{Measure: specs.MeasureTime, Form: form.FormORTCPU, Runtime: string(costmodel.ORTCPU), Threads: threads,
 		Precision: specs.FP32, Groups: map[string]specs.Group{}, Samples: &specs.Samples{Count: len(points), Digest: s.Digest()}}
 	d.coefficients(f, x, standardErrors(d.a, d.b, x, residuals, weights))
 	d.standIns(f)
@@ -415,11 +417,11 @@ func fitORT(ctx context.Context, s *Samples, all []ortPoint, threads int, like *
 	f.Groups[name] = group
 	f.Groups["ops"] = d.opsLine()
 	if v, err := strconv.ParseFloat(s.Get("anchor-spread"), 64); err == nil && v > 0 {
-		f.Groups[costmodel.RunGroup].Terms["drift"] = specs.Coefficient{Value: v / 2, Unit: "1"}
+		f.Groups[form.RunGroup].Terms["drift"] = specs.Coefficient{Value: v / 2, Unit: "1"}
 	}
 	for _, p := range points {
 		if p.Micro.itself().name() == probeMicro.name() {
-			f.Groups[costmodel.RunGroup].Terms[costmodel.CalmTerm] = specs.Coefficient{Value: p.Seconds, Unit: "s"}
+			f.Groups[form.RunGroup].Terms[form.CalmTerm] = specs.Coefficient{Value: p.Seconds, Unit: "s"}
 		}
 	}
 	best, err := d.reached(cache.Far)

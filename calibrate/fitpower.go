@@ -7,7 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -170,7 +170,7 @@ func (f *powerProblem) crossValidate(points []powerPoint) (residuals []float64, 
 
 // fit writes the power of one format down.
 func (p *powerFit) fit(f specs.DType) specs.Fit {
-	out := specs.Fit{Measure: specs.MeasurePower, Form: costmodel.FormPower, Precision: f, Groups: map[string]specs.Group{"net": {
+	out := specs.Fit{Measure: specs.MeasurePower, Form: form.FormPower, Precision: f, Groups: map[string]specs.Group{"net": {
 		Terms: map[string]specs.Coefficient{
 			"active_w":   {Value: p.active, SE: p.se["active_w"], Unit: "W"},
 			"j_per_op":   {Value: p.perOp[f], SE: p.se[string(f)], Unit: "J/op"},

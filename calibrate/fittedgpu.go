@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/onnxcost/onnxcost/calibrate/cuda"
-	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -25,7 +25,7 @@ func fitPointsGPU(s *Samples, d *specs.Device) (*Fitted, error) {
 		return nil, err
 	}
 	out := &Fitted{}
-	var memory *costmodel.GPUMemory
+	var memory *form.GPUMemory
 	for _, format := range gpuFormats {
 		points := data.products[format]
 		if len(points) == 0 {
@@ -36,11 +36,11 @@ func fitPointsGPU(s *Samples, d *specs.Device) (*Fitted, error) {
 			out.note("%d products in %s are left out: the profile has no fit of them", len(points), format)
 			continue
 		}
-		m, err := costmodel.GPUMemoryOf(fit.Groups["memory"])
+		m, err := form.GPUMemoryOf(fit.Groups["memory"])
 		if err != nil {
 			return nil, err
 		}
-		g, err := costmodel.GPUProductsOf(fit.Groups["product"], data.units)
+		g, err := form.GPUProductsOf(fit.Groups["product"], data.units)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func fitPointsGPU(s *Samples, d *specs.Device) (*Fitted, error) {
 		out.Roofs = append(out.Roofs, roof)
 	}
 	if memory == nil {
-		return nil, fmt.Errorf("profile %s has no fit of the form %s for a format of the samples", d.Name, costmodel.FormGPU)
+		return nil, fmt.Errorf("profile %s has no fit of the form %s for a format of the samples", d.Name, form.FormGPU)
 	}
 	for _, p := range data.streams {
 		group := groupBandwidth
@@ -79,18 +79,18 @@ func fitPointsGPU(s *Samples, d *specs.Device) (*Fitted, error) {
 
 // findGPUFit is the fit of a format itself, not one that stands in for it.
 func findGPUFit(d *specs.Device, measure specs.Measure, format specs.DType) *specs.Fit {
-	form := costmodel.FormGPU
+	formula := form.FormGPU
 	if measure == specs.MeasurePower {
-		form = costmodel.FormPower
+		formula = form.FormPower
 	}
-	if f := d.FindFit(specs.FitKey{Measure: measure, Form: form, Precision: format}); f != nil && f.Precision == format {
+	if f := d.FindFit(specs.FitKey{Measure: measure, Form: formula, Precision: format}); f != nil && f.Precision == format {
 		return f
 	}
 	return nil
 }
 
 // fitPowerPoints adds the power states: idle + active + (ε·operations + ε_mem·bytes)/t.
-func fitPowerPoints(out *Fitted, data *gpuData, d *specs.Device, m *costmodel.GPUMemory) {
+func fitPowerPoints(out *Fitted, data *gpuData, d *specs.Device, m *form.GPUMemory) {
 	if d.Power.IdleW == nil || len(data.idle)+len(data.power) == 0 {
 		return
 	}

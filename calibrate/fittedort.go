@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -29,7 +31,7 @@ func fitPointsORT(ctx context.Context, s *Samples, d *specs.Device) (*Fitted, er
 	out := &Fitted{}
 	for _, t := range threads {
 		points := byThreads[t]
-		fit := d.FindFit(specs.FitKey{Measure: specs.MeasureTime, Form: costmodel.FormORTCPU, Runtime: string(costmodel.ORTCPU), Threads: t})
+		fit := d.FindFit(specs.FitKey{Measure: specs.MeasureTime, Form: form.FormORTCPU, Runtime: string(costmodel.ORTCPU), Threads: t})
 		if fit == nil || fit.Threads != t {
 			out.note("%d microbenchmarks of %d threads are left out: the profile has no fit of so many", len(points), t)
 			continue
@@ -52,7 +54,7 @@ func fitPointsORT(ctx context.Context, s *Samples, d *specs.Device) (*Fitted, er
 			}
 			out.Points = append(out.Points, x)
 		}
-		best, err := design.reached(costmodel.CacheOfFit(fit).Far)
+		best, err := design.reached(form.CacheOfFit(fit).Far)
 		if err != nil {
 			return nil, err
 		}
@@ -73,15 +75,15 @@ func fitPointsORT(ctx context.Context, s *Samples, d *specs.Device) (*Fitted, er
 
 // fitted is point i under the profile.
 func (d *ortDesign) fitted(ctx context.Context, i int, device *specs.Device) (FittedPoint, error) {
-	p, plan := &d.points[i], d.plans[i]
+	p, lowered := &d.points[i], d.plans[i]
 	x := FittedPoint{Name: shortName(p.Micro.Class, p.Micro.Params), MeasuredS: p.Seconds}
-	got, err := costmodel.Predict(ctx, plan.Report, device, costmodel.Options{Runtime: costmodel.ORTCPU, Threads: p.Threads})
+	got, err := costmodel.Predict(ctx, lowered.Report, device, costmodel.Options{Runtime: costmodel.ORTCPU, Threads: p.Threads})
 	if err != nil {
 		return x, fmt.Errorf("%s: %w", p.Micro.Sample().Name(), err)
 	}
 	x.FittedS = got.LatencyS
-	kinds := map[string]costmodel.Kind{}
-	for _, k := range plan.Kernels {
+	kinds := map[string]plan.Kind{}
+	for _, k := range lowered.Kernels {
 		kinds[k.FullOp()] = k.Kind
 	}
 	byFamily := map[string]float64{}
@@ -103,9 +105,9 @@ func (d *ortDesign) fitted(ctx context.Context, i int, device *specs.Device) (Fi
 }
 
 // family is the sort of a kernel, coarser than its operator.
-func family(fullOp string, kind costmodel.Kind) string {
+func family(fullOp string, kind plan.Kind) string {
 	switch kind {
-	case costmodel.KindContraction:
+	case plan.KindContraction:
 		switch {
 		case strings.Contains(fullOp, "Conv"):
 			return "convolution"
@@ -113,10 +115,10 @@ func family(fullOp string, kind costmodel.Kind) string {
 			return "recurrent"
 		}
 		return "product"
-	case costmodel.KindNormalization, costmodel.KindReduction, costmodel.KindPooling:
+	case plan.KindNormalization, plan.KindReduction, plan.KindPooling:
 		return "reduction" // of rows, windows or all
-	case costmodel.KindMovement, costmodel.KindReorder:
+	case plan.KindMovement, plan.KindReorder:
 		return "movement"
 	}
-	return costmodel.KindElementwise.String()
+	return plan.KindElementwise.String()
 }

@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"github.com/onnxcost/onnxcost/calibrate/cuda"
-	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -44,7 +44,7 @@ type gpuPowerPoint struct {
 }
 
 // moved is the bytes of main memory that cost what a run's bytes cost.
-func (p *gpuPowerPoint) moved(m *costmodel.GPUMemory) float64 {
+func (p *gpuPowerPoint) moved(m *form.GPUMemory) float64 {
 	return p.bytes + m.EnergyBytes(p.warm, true)
 }
 
@@ -130,7 +130,7 @@ func gpuDataOf(s *Samples) (*gpuData, error) {
 }
 
 // powerPoints are the power states as the fit takes them: of bytes that were touched just before, part comes from a cache.
-func (d *gpuData) powerPoints(m *costmodel.GPUMemory) []powerPoint {
+func (d *gpuData) powerPoints(m *form.GPUMemory) []powerPoint {
 	var out []powerPoint
 	for i := range d.power {
 		p := &d.power[i]

@@ -11,7 +11,7 @@ import (
 	"gonum.org/v1/gonum/optimize"
 
 	"github.com/onnxcost/onnxcost/calibrate/cuda"
-	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -20,15 +20,15 @@ const alike = 0.02
 
 func robust(logError float64) float64 { return math.Sqrt(logError*logError+alike*alike) - alike }
 
-// form is a formula with positive parameters to be fitted to durations.
-type form struct {
+// formula is a form with positive parameters to be fitted to durations.
+type formula struct {
 	low, high []float64 // bounds of the parameters
 	predict   func(x []float64, i int) float64
 	seconds   []float64
 }
 
 // loss is the mean robust error over rows; parameters beyond a bound are punished in proportion.
-func (f *form) loss(x []float64, rows []int) float64 {
+func (f *formula) loss(x []float64, rows []int) float64 {
 	var outside float64
 	in := make([]float64, len(x))
 	for j, v := range x {
@@ -45,7 +45,7 @@ func (f *form) loss(x []float64, rows []int) float64 {
 
 // fit minimises the loss over rows by the simplex method of Nelder and Mead, in the logarithms of the parameters, begun
 // anew where it stopped until that helps no more. It is deterministic.
-func (f *form) fit(start []float64, rows []int) ([]float64, float64, error) {
+func (f *formula) fit(start []float64, rows []int) ([]float64, float64, error) {
 	x := make([]float64, len(start))
 	for j, v := range start {
 		x[j] = math.Log(math.Min(f.high[j], math.Max(f.low[j], v)))
@@ -73,7 +73,7 @@ func (f *form) fit(start []float64, rows []int) ([]float64, float64, error) {
 	return out, best, nil
 }
 
-func (f *form) all() []int {
+func (f *formula) all() []int {
 	rows := make([]int, len(f.seconds))
 	for i := range rows {
 		rows[i] = i
@@ -83,7 +83,7 @@ func (f *form) all() []int {
 
 // errors are standard errors of the parameters from the curvature at x: σ²·(JᵀJ)⁻¹ with J the derivative of the log
 // predictions by the log parameters; 0 for parameters that the samples say nothing of, or that lie at a bound.
-func (f *form) errors(x []float64) []float64 {
+func (f *formula) errors(x []float64) []float64 {
 	n, k := len(f.seconds), len(x)
 	out := make([]float64, k)
 	var used []int
@@ -141,7 +141,7 @@ const gpuFolds = 4
 
 // heldOut gives ln(measured/predicted) of every point by a fit that has not seen it. The parts are drawn by seed; each
 // fit begins at start, which must not rest on the points.
-func (f *form) heldOut(seed uint64, start []float64) ([]float64, error) {
+func (f *formula) heldOut(seed uint64, start []float64) ([]float64, error) {
 	n := len(f.seconds)
 	perm := rand.New(rand.NewPCG(seed, 0x666f6c64)).Perm(n)
 	out := make([]float64, n)
@@ -166,7 +166,7 @@ func (f *form) heldOut(seed uint64, start []float64) ([]float64, error) {
 }
 
 // score sums errors up: fitted and held out.
-func (f *form) score(x, held []float64) *specs.Score {
+func (f *formula) score(x, held []float64) *specs.Score {
 	s := &specs.Score{HeldOutCount: len(held), HeldOut: fmt.Sprintf("cross-validation in %d parts drawn by seed", gpuFolds)}
 	n := float64(len(held))
 	within := 0
@@ -189,7 +189,7 @@ func (f *form) score(x, held []float64) *specs.Score {
 const minGPUPoints = 10
 
 // fitMemory fits the bandwidths of kernels; the driver's own copies follow another law and are left to themselves.
-func fitMemory(d *gpuData, l2 float64, seed uint64) (*costmodel.GPUMemory, specs.Group, error) {
+func fitMemory(d *gpuData, l2 float64, seed uint64) (*form.GPUMemory, specs.Group, error) {
 	points := slices.DeleteFunc(slices.Clone(d.streams), func(p gpuStreamPoint) bool { return p.kind == streamMemcpy })
 	if len(points) < minGPUPoints {
 		return nil, specs.Group{}, fmt.Errorf("%d samples of bandwidth, want at least %d", len(points), minGPUPoints)
@@ -197,10 +197,10 @@ func fitMemory(d *gpuData, l2 float64, seed uint64) (*costmodel.GPUMemory, specs
 	if l2 <= 0 {
 		l2 = 4 << 20
 	}
-	of := func(x []float64) *costmodel.GPUMemory {
-		return &costmodel.GPUMemory{StartS: x[0], DRAM: x[1], Cache: x[2], CacheBytes: x[3]}
+	of := func(x []float64) *form.GPUMemory {
+		return &form.GPUMemory{StartS: x[0], DRAM: x[1], Cache: x[2], CacheBytes: x[3]}
 	}
-	f := &form{low: []float64{1e-7, 1e9, 1e9, l2 / 8}, high: []float64{1e-4, 1e14, 1e15, l2 * 4},
+	f := &formula{low: []float64{1e-7, 1e9, 1e9, l2 / 8}, high: []float64{1e-4, 1e14, 1e15, l2 * 4},
 		predict: func(x []float64, i int) float64 { return of(x).Seconds(points[i].bytes, points[i].warm) }}
 	start := []float64{math.Inf(1), 1e9, 1e9, l2}
 	for _, p := range points {
@@ -240,7 +240,7 @@ func withErrors(g specs.Group, names []string, se []float64) {
 
 // tileSets are the sets of tiles that a fit chooses from: what vendor libraries ship differs from format to format.
 func tileSets() [][][2]float64 {
-	all := costmodel.DefaultTiles()
+	all := form.DefaultTiles()
 	pick := func(ok func(m, n float64) bool) (out [][2]float64) {
 		for _, t := range all {
 			if ok(t[0], t[1]) {
@@ -260,13 +260,13 @@ func tileSets() [][][2]float64 {
 }
 
 // fitProducts fits the products of one format: every set of tiles and alignment is tried, the best kept.
-func fitProducts(points []gpuProductPoint, units float64, m *costmodel.GPUMemory, seed uint64) (*costmodel.GPUProducts, specs.Group, error) {
+func fitProducts(points []gpuProductPoint, units float64, m *form.GPUMemory, seed uint64) (*form.GPUProducts, specs.Group, error) {
 	if len(points) < minGPUPoints {
 		return nil, specs.Group{}, fmt.Errorf("%d products, want at least %d", len(points), minGPUPoints)
 	}
 	start := []float64{math.Inf(1), 0, 16, 64, 1, 0.9}
 	traffic := make([]float64, len(points))
-	f := &form{low: []float64{1e-7, 1e9, 0.1, 0.1, 0.02, 0.3}, high: []float64{1e-3, 1e17, 400, 4000, 50, 1.5}}
+	f := &formula{low: []float64{1e-7, 1e9, 0.1, 0.1, 0.02, 0.3}, high: []float64{1e-3, 1e17, 400, 4000, 50, 1.5}}
 	for i := range points {
 		p := &points[i]
 		f.seconds = append(f.seconds, p.seconds)
@@ -279,11 +279,11 @@ func fitProducts(points []gpuProductPoint, units float64, m *costmodel.GPUMemory
 		tiles [][2]float64
 		align float64
 	}
-	of := func(x []float64, c choice) *costmodel.GPUProducts {
-		return costmodel.NewGPUProducts(costmodel.GPUProducts{Units: units, StartS: x[0], Rate: x[1], Edge: x[2], Fill: x[3], Tail: x[4],
+	of := func(x []float64, c choice) *form.GPUProducts {
+		return form.NewGPUProducts(form.GPUProducts{Units: units, StartS: x[0], Rate: x[1], Edge: x[2], Fill: x[3], Tail: x[4],
 			TrafficShare: x[5], Align: c.align, Tiles: c.tiles})
 	}
-	with := func(c choice) *form {
+	with := func(c choice) *formula {
 		g := *f
 		// One form for all calls: only the numbers change.
 		p := of(start, c)

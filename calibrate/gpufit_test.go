@@ -12,6 +12,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
 	"github.com/onnxcost/onnxcost/calibrate/cuda"
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -39,7 +40,7 @@ func TestProfileGPU(t *testing.T) {
 	}
 	time := func(p specs.DType) *specs.Fit {
 		t.Helper()
-		fit := d.FindFit(specs.FitKey{Measure: specs.MeasureTime, Form: costmodel.FormGPU, Precision: p})
+		fit := d.FindFit(specs.FitKey{Measure: specs.MeasureTime, Form: form.FormGPU, Precision: p})
 		if fit == nil || fit.Precision != p {
 			t.Fatalf("no fit of time for %s", p)
 		}
@@ -64,11 +65,11 @@ func TestProfileGPU(t *testing.T) {
 		if e := g.Score.HeldOutMAPE; !(e > 0 && e < 0.03) {
 			t.Errorf("%s: held-out error %.2f %%, want at most 3", dt, 100*e)
 		}
-		products, err := costmodel.GPUProductsOf(g, float64(f.info.SMs))
+		products, err := form.GPUProductsOf(g, float64(f.info.SMs))
 		if err != nil {
 			t.Fatal(err)
 		}
-		mem, err := costmodel.GPUMemoryOf(memory)
+		mem, err := form.GPUMemoryOf(memory)
 		if err != nil {
 			t.Fatal(err)
 		}

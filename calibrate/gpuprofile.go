@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -72,7 +72,7 @@ func ProfileGPU(s *Samples, name string) (d *specs.Device, notes []string, err e
 			continue
 		}
 		rates[format] = products.Rate
-		f := specs.Fit{Measure: specs.MeasureTime, Form: costmodel.FormGPU, Precision: format, Conditions: conditions,
+		f := specs.Fit{Measure: specs.MeasureTime, Form: form.FormGPU, Precision: format, Conditions: conditions,
 			Groups:    map[string]specs.Group{"product": group, "memory": memoryGroup, "overhead": overhead, "ops": gpuOps(points)},
 			Residuals: group.Residuals, Score: group.Score, Samples: &specs.Samples{Count: len(points) + memoryGroup.Samples, Digest: s.Digest()},
 			Notes: []string{"products and copies only: how much slower than its product a convolution is, and what a framework spends per operator, are assumed"}}
@@ -131,7 +131,7 @@ func gpuOverheads(d *gpuData) specs.Group {
 }
 
 // gpuDevice is the card's data sheet, or one made of what was measured.
-func gpuDevice(s *Samples, name string, number func(string) float64, rates map[specs.DType]float64, m *costmodel.GPUMemory) (*specs.Device, error) {
+func gpuDevice(s *Samples, name string, number func(string) float64, rates map[specs.DType]float64, m *form.GPUMemory) (*specs.Device, error) {
 	card, units := s.Get("gpu"), number("gpu-sms")
 	if known, ok := knownCards[strings.TrimPrefix(card, "NVIDIA ")]; ok {
 		d, err := specs.LoadDevice(known)

@@ -12,6 +12,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 )
 
 // TestSweepModels analyses every model of three sweeps: the graphs make sense to the analyzer, whose shapes agree with
@@ -54,7 +55,7 @@ var unmeasured = map[string]bool{"PRelu_scalar": true, "ReorderOutput_nhwc": tru
 // what unmeasured names.
 func TestClassesMeasureGroups(t *testing.T) {
 	groups := func(p *costmodel.Plan) map[string]bool {
-		terms, err := costmodel.ORTTerms(p, p.Report.Dims, costmodel.ORTCache{}, 1)
+		terms, err := form.ORTTerms(p, p.Report.Dims, form.ORTCache{}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/calibrate/ort"
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -25,11 +26,11 @@ type MeasureOptions struct {
 // CalmSeconds is what a small kernel took in calm when the device was calibrated for ONNX Runtime with so many threads;
 // 0 where it was not.
 func CalmSeconds(d *specs.Device, threads int) float64 {
-	f := d.FindFit(specs.FitKey{Measure: specs.MeasureTime, Form: costmodel.FormORTCPU, Runtime: string(costmodel.ORTCPU), Threads: threads, Precision: specs.FP32})
+	f := d.FindFit(specs.FitKey{Measure: specs.MeasureTime, Form: form.FormORTCPU, Runtime: string(costmodel.ORTCPU), Threads: threads, Precision: specs.FP32})
 	if f == nil {
 		return 0
 	}
-	return f.Groups[costmodel.RunGroup].Term(costmodel.CalmTerm)
+	return f.Groups[form.RunGroup].Term(form.CalmTerm)
 }
 
 // A Measurement is what was seen of one model at one batch size.

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -155,23 +155,23 @@ func (p *ortPoint) dilated() bool {
 
 func (d *ortDesign) reached(far float64) (reached, error) {
 	var r reached
-	for i, plan := range d.plans {
+	for i, lowered := range d.plans {
 		if !d.points[i].dilated() {
 			r.flops = math.Max(r.flops, d.ops[i]/d.b[i])
 		}
 		var moved, largest float64
-		for _, k := range plan.Kernels {
-			read, err := k.Read().Eval(plan.Report.Dims)
+		for _, k := range lowered.Kernels {
+			read, err := k.Read().Eval(lowered.Report.Dims)
 			if err != nil {
 				return r, err
 			}
-			written, err := k.Written().Eval(plan.Report.Dims)
+			written, err := k.Written().Eval(lowered.Report.Dims)
 			if err != nil {
 				return r, err
 			}
 			moved += float64(read + written)
 			largest = math.Max(largest, float64(read+written))
-			if k.Kind == costmodel.KindContraction {
+			if k.Kind == plan.KindContraction {
 				moved = math.Inf(-1)
 			}
 		}

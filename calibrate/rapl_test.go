@@ -18,6 +18,7 @@ import (
 	"github.com/onnxcost/onnxcost/calibrate/internal/machine"
 	"github.com/onnxcost/onnxcost/calibrate/ort"
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -276,7 +277,7 @@ func TestPowerOfSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fit := d.FindFit(specs.FitKey{Measure: specs.MeasurePower, Form: costmodel.FormPower, Runtime: "ort-cpu", Threads: 1, Precision: specs.FP32})
+	fit := d.FindFit(specs.FitKey{Measure: specs.MeasurePower, Form: form.FormPower, Runtime: "ort-cpu", Threads: 1, Precision: specs.FP32})
 	if fit == nil || d.Power.IdleW == nil || d.Power.LimitW == nil || d.Power.Covers != specs.ScopePackageDRAM {
 		t.Fatalf("power %+v, fit %+v", d.Power, fit)
 	}

@@ -8,6 +8,9 @@
 // data sheet and Priors, a short table of stated assumptions. Every kernel says what bounds it, every prediction has an
 // interval and two baselines, and the parts add up to the whole.
 //
+// It is the door to the packages below it: plan describes kernels, internal/lower makes them, internal/memory says what
+// an allocator holds, form gives seconds and joules. Package budget judges what comes out.
+//
 // The package measures nothing and hides nothing: a kernel without a time model is a diagnostic, counts what is known of
 // it and widens the interval; a precision that a device has no peak for is an error; unknown power is null, not 0.
 package costmodel

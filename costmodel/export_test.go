@@ -2,9 +2,6 @@ package costmodel
 
 import "github.com/onnxcost/onnxcost/specs"
 
-// Permutation is the order that a Transpose gives the axes of its operand.
-func Permutation(k *Kernel) []int64 { return k.permutation(len(k.Inputs[0].Shape)) }
-
 // The processors that plans are tested for.
 var (
 	avx512 = &specs.Processor{Features: []specs.Feature{specs.AVX, specs.AVX2, specs.FMA, specs.AVX512F}}

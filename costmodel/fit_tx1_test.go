@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -27,7 +28,7 @@ func tx1(t testing.TB) *specs.Device {
 	return d
 }
 
-var paperFit = sync.OnceValues(func() (*PaperFit, error) {
+var paperFit = sync.OnceValues(func() (*form.PaperFit, error) {
 	d, err := specs.LoadDevice("jetson-tx1")
 	if err != nil {
 		return nil, err

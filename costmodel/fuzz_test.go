@@ -11,6 +11,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 	"github.com/onnxcost/onnxcost/internal/bound"
 	"github.com/onnxcost/onnxcost/specs"
 )
@@ -79,7 +80,7 @@ func countable(t *testing.T, r *analyzer.Report) {
 		return
 	}
 	for _, threads := range []int{1, 3} {
-		kernels, err := costmodel.ORTTerms(p, r.Dims, costmodel.ORTCache{Near: 1 << 20, Far: 1 << 25, ColdFrom: 1 << 22, ColdTo: 1 << 24}, threads)
+		kernels, err := form.ORTTerms(p, r.Dims, form.ORTCache{Near: 1 << 20, Far: 1 << 25, ColdFrom: 1 << 22, ColdTo: 1 << 24}, threads)
 		if err != nil {
 			continue
 		}

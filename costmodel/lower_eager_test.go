@@ -6,6 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/costmodel/internal/lower"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 )
 
 // TestEagerOperators: what an exporter took apart is the framework's one operator again, nothing else fuses, all work
@@ -20,7 +22,7 @@ func TestEagerOperators(t *testing.T) {
 		{"resnet18", map[string]int{"Conv": 20, "BatchNormalization": 20, "Relu": 17, "Add": 8, "MaxPool": 1, "AveragePool": 1, "Gemm": 1}},
 	} {
 		r := zooReport(t, c.net)
-		p, err := Lower(r, Eager, avx512)
+		p, err := lower.Lower(r, plan.Eager, avx512)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,10 +47,10 @@ func TestEagerOperators(t *testing.T) {
 			} else {
 				last = at
 			}
-			if k.Op == "Attention" && (k.Kind != KindContraction || len(k.Contraction) != 2 || len(k.Inputs) != 3 || len(k.Nodes) != 3) {
+			if k.Op == "Attention" && (k.Kind != plan.KindContraction || len(k.Contraction) != 2 || len(k.Inputs) != 3 || len(k.Nodes) != 3) {
 				t.Errorf("%s: attention has %d products, %d inputs, %d nodes and is %s", c.net, len(k.Contraction), len(k.Inputs), len(k.Nodes), k.Kind)
 			}
-			if k.Op == "Gelu" && (k.Kind != KindElementwise || len(k.Nodes) != 5) {
+			if k.Op == "Gelu" && (k.Kind != plan.KindElementwise || len(k.Nodes) != 5) {
 				t.Errorf("%s: gelu of %d nodes is %s", c.net, len(k.Nodes), k.Kind)
 			}
 		}

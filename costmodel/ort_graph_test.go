@@ -154,7 +154,7 @@ func planTransposes(p *costmodel.Plan) map[string]int {
 	turns := map[string]int{}
 	for _, k := range p.Kernels {
 		if k.Op == "Transpose" && k.Depth == 0 {
-			turns[fmt.Sprint(costmodel.Permutation(k))]++
+			turns[fmt.Sprint(k.Permutation(len(k.Inputs[0].Shape)))]++
 		}
 	}
 	return turns

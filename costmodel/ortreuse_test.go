@@ -9,6 +9,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 )
 
 // TestDistances follows tensors of 4,000 bytes through a chain with a shortcut, with a near cache of 10,000 bytes. What
@@ -28,7 +29,7 @@ func TestDistances(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	terms, err := costmodel.ORTTerms(plan, r.Dims, costmodel.ORTCache{Near: 10_000, Far: 1e6, ColdFrom: 1e6, ColdTo: 2e6}, 1)
+	terms, err := form.ORTTerms(plan, r.Dims, form.ORTCache{Near: 10_000, Far: 1e6, ColdFrom: 1e6, ColdTo: 2e6}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,11 +39,11 @@ func TestDistances(t *testing.T) {
 		var n traffic
 		for _, x := range list {
 			switch {
-			case x.Group == costmodel.TrafficGroup && x.Name == "mid_read_bytes":
+			case x.Group == form.TrafficGroup && x.Name == "mid_read_bytes":
 				n.Read = x.Value
-			case x.Group == costmodel.TrafficGroup && x.Name == "mid_write_bytes":
+			case x.Group == form.TrafficGroup && x.Name == "mid_write_bytes":
 				n.Write = x.Value
-			case x.Group == costmodel.TrafficGroup:
+			case x.Group == form.TrafficGroup:
 				t.Errorf("term %s, want none beyond the near cache", x.Name)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/form"
 )
 
 // TestMovedOperators holds the counts of operators that the runtime rewrites against what testdata/moved.txt works out.
@@ -19,7 +20,7 @@ func TestMovedOperators(t *testing.T) {
 		if got, want := kernelList(p), m.want[string(costmodel.ORTCPU)]; got != want {
 			t.Errorf("moved.txt:%d: %s: got %s, want %s", m.line, m.name, got, want)
 		}
-		kernels, err := costmodel.ORTTerms(p, nil, costmodel.ORTCache{}, 1)
+		kernels, err := form.ORTTerms(p, nil, form.ORTCache{}, 1)
 		if err != nil {
 			t.Fatalf("moved.txt:%d: %v", m.line, err)
 		}

@@ -14,6 +14,9 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/costmodel/internal/lower"
+	"github.com/onnxcost/onnxcost/costmodel/internal/memory"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -25,17 +28,17 @@ func TestLoweringsShareNothing(t *testing.T) {
 		name    string
 		report  *analyzer.Report
 		device  *specs.Device
-		runtime Runtime
+		runtime plan.Runtime
 		want    []byte
 	}
 	var jobs []*job
 	for _, r := range poolReports(t) {
-		for runtime, device := range map[Runtime]string{Eager: "h100-sxm", ORTCPU: "cpu-avx512", ORTCUDA: "h100-sxm", TensorRT: "h100-sxm", Torch7: "jetson-tx1"} {
+		for runtime, device := range map[plan.Runtime]string{plan.Eager: "h100-sxm", plan.ORTCPU: "cpu-avx512", plan.ORTCUDA: "h100-sxm", plan.TensorRT: "h100-sxm", plan.Torch7: "jetson-tx1"} {
 			d, err := specs.LoadDevice(device)
 			if err != nil {
 				t.Fatal(err)
 			}
-			graphs = sync.Pool{New: graphs.New} // forget what has been used
+			lower.Graphs = sync.Pool{New: lower.Graphs.New} // forget what has been used
 			j := &job{name: fmt.Sprintf("%s, %s", r.Model.Path, runtime), report: r, device: d, runtime: runtime}
 			c, err := Compile(context.Background(), r, d, Options{Runtime: runtime})
 			if err != nil {
@@ -91,7 +94,7 @@ func evaluated(c *Predictor) []byte {
 			fmt.Fprintln(&b, err)
 		}
 	}
-	m, err := Memory(c.Plan, nil, MemoryOptions{Threads: 2})
+	m, err := memory.Of(c.Plan, nil, memory.Options{Threads: 2})
 	fmt.Fprintf(&b, "%+v %v\n", m, err)
 	for _, k := range c.Plan.Kernels {
 		fmt.Fprintln(&b, k.Name, k.FullOp(), k.Inputs, k.Outputs, k.Weights, k.Work, k.Read(), k.Written(), k.Layout)

@@ -3,7 +3,6 @@ package costmodel
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -11,7 +10,9 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
-	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/costmodel/form"
+	"github.com/onnxcost/onnxcost/costmodel/internal/lower"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -33,7 +34,7 @@ const (
 // Options steer a prediction. The zero value is the usual one: the device's default runtime, the precision of the
 // model's own weights, all cores, the batch that the Report is bound to.
 type Options struct {
-	Runtime   Runtime
+	Runtime   plan.Runtime
 	Precision specs.DType
 	Threads   int   // CPUs: threads of the runtime; 0 for those of the device's fits, or all cores
 	Batch     int64 // leading dimension of the inputs; 0 for what the Report is bound to
@@ -41,17 +42,6 @@ type Options struct {
 	// NoKernels leaves the list of kernels out.
 	NoKernels bool
 }
-
-// OptionError is an option that does not fit the device or the model.
-type OptionError struct {
-	Msg string
-	Err error // what it was found by, if anything
-}
-
-func (e *OptionError) Error() string { return e.Msg }
-
-// Unwrap returns what the error was found by: a *dim.UnboundError where dimensions lack a value.
-func (e *OptionError) Unwrap() error { return e.Err }
 
 // Predict says what one inference costs. It compiles the Report for the runtime and evaluates it once; use Compile and
 // Predictor.At for sweeps. The error is an *OptionError where device, model and options do not fit together,
@@ -66,22 +56,21 @@ func Predict(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options
 
 // Predictor predicts one model on one device for any binding of the free dimensions. It is safe for concurrent use.
 type Predictor struct {
-	Plan      *Plan
+	Plan      *plan.Plan
 	Device    *specs.Device
-	Runtime   Runtime
+	Runtime   plan.Runtime
 	Precision specs.DType
 	Threads   int
 
 	fit         *specs.Fit
-	model       timeModel
-	power       powerModel
+	model       form.Model
+	power       form.Power
 	ops         func(float64) float64
 	share       float64 // of the device at work
-	forms       []loadForm
+	forms       []form.DemandFormula
 	names       []kernelNames
 	noKernels   bool
-	batchDims   []string // symbols that are a leading dimension of an input
-	batchFixed  int64    // the leading dimension where it is a number; 0 where inputs have none
+	binder      binder
 	weightBytes float64
 	actScale    float64
 	quantised   bool
@@ -97,22 +86,22 @@ type kernelNames struct {
 
 // scratch is the working memory of one evaluation.
 type scratch struct {
-	loads []load
-	times []kernelTime
+	loads []form.Demand
+	times []form.KernelTime
 }
 
 // DefaultRuntime is the runtime that a device is predicted for when none is asked: that of its fits, else the one that
 // people meet it with.
-func DefaultRuntime(d *specs.Device) Runtime {
+func DefaultRuntime(d *specs.Device) plan.Runtime {
 	for i := range d.Fits {
 		if d.Fits[i].Measure == specs.MeasureTime && d.Fits[i].Runtime != "" {
-			return Runtime(d.Fits[i].Runtime)
+			return plan.Runtime(d.Fits[i].Runtime)
 		}
 	}
 	if d.Class == specs.CPU {
-		return ORTCPU
+		return plan.ORTCPU
 	}
-	return Eager
+	return plan.Eager
 }
 
 // Compile prepares a Report for a device: kernels, formulas, coefficients. Evaluating it is then cheap.
@@ -125,39 +114,39 @@ func Compile(ctx context.Context, r *analyzer.Report, d *specs.Device, o Options
 		p.Runtime = DefaultRuntime(d)
 	}
 	if p.Precision == "" {
-		p.Precision = nativePrecision(r)
+		p.Precision = form.NativePrecision(r)
 	}
 	if err := p.threads(); err != nil {
 		return nil, err
 	}
 	cpu, assumed := processorOf(d)
-	plan, err := Lower(r, p.Runtime, cpu)
+	lowered, err := lower.Lower(r, p.Runtime, cpu)
 	if err != nil {
 		return nil, err
 	}
-	p.Plan = plan
-	if assumed != "" && p.Runtime == ORTCPU {
+	p.Plan = lowered
+	if assumed != "" && p.Runtime == plan.ORTCPU {
 		p.note(CodeProcessor, assumed)
 	}
-	p.leading(r)
+	p.binder = newBinder(r)
 	storage := p.Precision
-	if p.quantised = quantised(r); p.quantised && storage == specs.INT8 { // it is int8 already; what is float in it stays
-		storage = nativePrecision(r)
+	if p.quantised = form.Quantised(r); p.quantised && storage == specs.INT8 { // it is int8 already; what is float in it stays
+		storage = form.NativePrecision(r)
 	}
-	p.weightBytes, p.actScale = weightBytes(r, storage), elementSize{storage.Bits()}.scale(floatType(r))
-	p.forms, p.names = slices.Grow(p.forms, len(plan.Kernels)), slices.Grow(p.names, len(plan.Kernels))
-	for _, k := range plan.Kernels {
-		p.forms = append(p.forms, newLoadForm(k, p.Precision, storage))
+	p.weightBytes, p.actScale = form.WeightBytes(r, storage), form.ActivationScale(r, storage)
+	p.forms, p.names = slices.Grow(p.forms, len(lowered.Kernels)), slices.Grow(p.names, len(lowered.Kernels))
+	for _, k := range lowered.Kernels {
+		p.forms = append(p.forms, form.NewDemandFormula(k, p.Precision, storage))
 		p.names = append(p.names, namesOf(k))
 	}
 	if err := p.chooseModel(); err != nil {
 		return nil, err
 	}
-	p.power = newPowerModel(d, p.Runtime, p.Precision, p.Threads, p.share)
-	p.ops = opsLine(d, p.fit, p.Precision, p.share)
+	p.power = form.NewPower(d, p.Runtime, p.Precision, p.Threads, p.share)
+	p.ops = form.OpsLine(d, p.fit, p.Precision, p.share)
 	p.diagnose()
 	p.scratch.New = func() any {
-		return &scratch{loads: make([]load, len(p.forms)), times: make([]kernelTime, len(p.forms))}
+		return &scratch{loads: make([]form.Demand, len(p.forms)), times: make([]form.KernelTime, len(p.forms))}
 	}
 	return p, nil
 }
@@ -185,16 +174,16 @@ func (p *Predictor) threads() error {
 
 // chooseModel takes the fit that serves the options, or the data sheet.
 func (p *Predictor) chooseModel() (err error) {
-	p.fit = findTimeFit(p.Device, p.Runtime, p.Precision, p.Threads)
+	p.fit = form.FindFit(p.Device, p.Runtime, p.Precision, p.Threads)
 	if p.fit != nil {
-		p.model, err = timeForms[p.fit.Form](setup{p.Plan, p.Device, p.fit, p.Precision, p.Threads})
+		p.model, err = form.NewFitted(form.Setup{Plan: p.Plan, Device: p.Device, Fit: p.fit, Precision: p.Precision, Threads: p.Threads})
 		return err
 	}
 	if len(p.Device.Fits) > 0 {
 		p.note(CodeNoFit, fmt.Sprintf("device %s has no fit for runtime %s, precision %s%s; predicted from its data sheet",
 			p.Device.Name, p.Runtime, p.Precision, threadsText(p.Threads)))
 	}
-	p.model, err = newDatasheetModel(p.Device, p.Runtime, p.Precision, p.Threads, p.weightBytes)
+	p.model, err = form.NewDatasheet(p.Device, p.Runtime, p.Precision, p.Threads, p.weightBytes)
 	return err
 }
 
@@ -213,157 +202,20 @@ func (p *Predictor) note(code, message string) {
 func (p *Predictor) diagnose() {
 	p.diagnostics = append(p.diagnostics, p.Plan.Diagnostics...)
 	for i := range p.forms {
-		if f := &p.forms[i]; f.missing != "" {
+		if f := &p.forms[i]; f.Missing != "" {
 			p.diagnostics = append(p.diagnostics, analyzer.Diagnostic{Severity: analyzer.SeverityWarning, Code: CodeNoTimeModel,
-				Node: f.kernel.Name, Message: "no time model: " + f.missing + "; its time is a lower bound and the interval is wider"})
+				Node: f.Kernel.Name, Message: "no time model: " + f.Missing + "; its time is a lower bound and the interval is wider"})
 		}
 	}
 	if p.Precision == specs.INT8 && !p.quantised {
 		p.note(CodePrecision, "the model is not quantised: products, pooling, movement and plain arithmetic are counted in int8, normalisation and special functions in fp32, and the conversions between them not at all")
 	}
-	if !p.power.known {
-		p.note(CodeNoPower, "energy is unknown: "+noPower)
+	if !p.power.Known {
+		p.note(CodeNoPower, "energy is unknown: "+NoPower)
 	}
 }
 
-// quantised reports whether the model itself has products of integers: operators that take them, or activations between
-// QuantizeLinear and DequantizeLinear.
-func quantised(r *analyzer.Report) (found bool) {
-	r.Walk(func(n *analyzer.Node, _ dim.Dim, _ int) {
-		if found || n.Rule == nil {
-			return
-		}
-		if n.Proto.OpType == "QuantizeLinear" || n.Proto.OpType == "DynamicQuantizeLinear" {
-			found = true
-		}
-		for _, v := range n.Inputs {
-			found = found || len(n.Work.Contraction) > 0 && v != nil && (v.DType == onnx.Int8 || v.DType == onnx.Uint8)
-		}
-	})
-	return found
-}
-
-// leading finds the symbols that a batch size binds.
-func (p *Predictor) leading(r *analyzer.Report) {
-	for _, v := range r.Inputs {
-		if !v.Ranked || len(v.Shape) == 0 {
-			continue
-		}
-		if n, ok := v.Shape[0].Value(); ok {
-			if p.batchFixed == 0 {
-				p.batchFixed = n
-			}
-			continue
-		}
-		for _, s := range v.Shape[0].Symbols() {
-			if !slices.Contains(p.batchDims, s) {
-				p.batchDims = append(p.batchDims, s)
-			}
-		}
-	}
-}
-
-// bind is the binding of one prediction: the Report's, then dims, then the batch.
-func (p *Predictor) bind(batch int64, dims dim.Env) (dim.Env, int64, error) {
-	r := p.Plan.Report
-	env := make(dim.Env, len(r.Dims)+len(dims)+1)
-	for k, v := range r.Dims {
-		env[k] = v
-	}
-	for k, v := range dims {
-		env[k] = v
-	}
-	switch {
-	case batch < 0:
-		return nil, 0, &OptionError{Msg: fmt.Sprintf("batch %d: want at least 1", batch)}
-	case len(p.batchDims) == 0:
-		if batch > 0 && batch != p.batchFixed {
-			return nil, 0, &OptionError{Msg: fmt.Sprintf("batch %d: the leading dimension of the inputs is fixed at %d; --shape gives another", batch, p.batchFixed)}
-		}
-		return env, max(1, p.batchFixed), nil
-	case batch > 0:
-		for _, s := range p.batchDims {
-			env[s] = batch
-		}
-		env, err := p.settle(env)
-		return env, batch, err
-	}
-	n, ok := env[p.batchDims[0]]
-	if !ok {
-		n = 1
-	}
-	env, err := p.settle(env)
-	return env, max(1, n), err
-}
-
-// settle adds the dimensions that the model's requirements give, and refuses a binding that contradicts them.
-func (p *Predictor) settle(env dim.Env) (dim.Env, error) {
-	r := p.Plan.Report
-	env = r.Determine(env)
-	if maps.Equal(env, r.Dims) { // what the analysis has found is in the Report
-		return env, nil
-	}
-	if err := r.Check(env); err != nil {
-		return nil, &OptionError{Msg: err.Error(), Err: err}
-	}
-	return env, nil
-}
-
-// dataDims gives extents that depend on data their upper bounds, and says which in a line.
-func (p *Predictor) dataDims(env dim.Env) (dim.Env, []analyzer.Diagnostic) {
-	bound, taken := p.Plan.Report.Bounded(env)
-	if len(taken) == 0 {
-		return env, nil
-	}
-	at := "its bound"
-	if len(taken) > 1 {
-		at = "their bounds"
-	}
-	return bound, []analyzer.Diagnostic{{Severity: analyzer.SeverityNote, Code: CodeUpperBound, Node: taken[0].Node,
-		Message: fmt.Sprintf("%s: taken at %s; %s", analyzer.DataSizes(taken, bound), at, analyzer.Family(taken))}}
-}
-
-// nativePrecision is the format of most of the weights that products use; fp32 where there are none.
-func nativePrecision(r *analyzer.Report) specs.DType {
-	switch floatType(r) {
-	case onnx.Float16:
-		return specs.FP16
-	case onnx.BFloat16:
-		return specs.BF16
-	}
-	return specs.FP32
-}
-
-// floatType is the floating-point type that most weights are stored in.
-func floatType(r *analyzer.Report) onnx.DType {
-	counts := map[onnx.DType]float64{}
-	for _, w := range r.Weights {
-		if n, err := w.Params.Eval(r.Dims); err == nil && w.Value != nil {
-			counts[w.Value.DType] += float64(n)
-		}
-	}
-	best := onnx.Float32
-	for _, t := range []onnx.DType{onnx.Float16, onnx.BFloat16} {
-		if counts[t] > counts[best] {
-			best = t
-		}
-	}
-	return best
-}
-
-// weightBytes is the storage of all weights at a precision.
-func weightBytes(r *analyzer.Report, p specs.DType) float64 {
-	s := elementSize{p.Bits()}
-	var sum float64
-	for _, w := range r.Weights {
-		if n, err := w.Bytes.Eval(r.Dims); err == nil {
-			sum += float64(n) * s.scale(w.Value.DType)
-		}
-	}
-	return sum
-}
-
-func namesOf(k *Kernel) kernelNames {
+func namesOf(k *plan.Kernel) kernelNames {
 	n := kernelNames{name: k.Name, op: k.FullOp(), nodes: []string{}}
 	for _, x := range k.Nodes {
 		n.nodes = append(n.nodes, x.Name)

@@ -14,6 +14,8 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
+	"github.com/onnxcost/onnxcost/costmodel/form"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -79,8 +81,8 @@ func TestSmallerFormatsAreNotSlower(t *testing.T) {
 		for _, net := range []string{"resnet50", "densenet121", "vit_b_16", "mobilenet-v2"} {
 			r := zooReport(t, net)
 			for _, batch := range []int64{1, 32} {
-				slow := predict(t, r, d, Options{Precision: specs.FP32, Batch: batch, Runtime: Eager})
-				fast := predict(t, r, d, Options{Precision: specs.FP16, Batch: batch, Runtime: Eager})
+				slow := predict(t, r, d, Options{Precision: specs.FP32, Batch: batch, Runtime: plan.Eager})
+				fast := predict(t, r, d, Options{Precision: specs.FP16, Batch: batch, Runtime: plan.Eager})
 				if fast.LatencyS > slow.LatencyS*(1+1e-9) {
 					t.Errorf("%s %s batch %d: fp16 takes %g s, fp32 %g s", name, net, batch, fast.LatencyS, slow.LatencyS)
 				}
@@ -112,7 +114,7 @@ func TestThreads(t *testing.T) {
 	d := device(t, "cpu-avx512")
 	last := math.Inf(1)
 	for _, n := range []int{1, 2, 4, 16} {
-		p := predict(t, r, d, Options{Runtime: Eager, Threads: n})
+		p := predict(t, r, d, Options{Runtime: plan.Eager, Threads: n})
 		if p.Threads != n || p.LatencyS > last {
 			t.Errorf("%d threads take %g s, fewer took %g s", n, p.LatencyS, last)
 		}
@@ -128,18 +130,18 @@ func TestPowerCap(t *testing.T) {
 	free := predict(t, r, d, o)
 	limit := *d.Power.LimitW
 	limit.Value = float64(free.PowerW)
-	m := powerModel{known: true, idle: 10, active: 20, limit: 50, perByte: 1e-12}
-	if s := m.stretch(1, 60); s != 3 {
+	m := form.Power{Known: true, Idle: 10, Active: 20, Limit: 50, PerByte: 1e-12}
+	if s := m.Stretch(1, 60); s != 3 {
 		t.Errorf("60 J within the 20 W that remain stretch one second by %g, want 3", s)
 	}
-	if s := m.stretch(1, 20); s != 1 {
+	if s := m.Stretch(1, 20); s != 1 {
 		t.Errorf("stretch %g at the limit, want 1", s)
 	}
-	if s := (&powerModel{idle: 60, limit: 50}).stretch(1, 10); s != 1 {
+	if s := (&form.Power{Idle: 60, Limit: 50}).Stretch(1, 10); s != 1 {
 		t.Errorf("stretch %g where idle alone exceeds the limit, want 1", s)
 	}
 	hot := device(t, "t4")
-	hot.Kind, hot.Fits = specs.Calibrated, []specs.Fit{{Measure: specs.MeasurePower, Form: FormPower, Groups: map[string]specs.Group{
+	hot.Kind, hot.Fits = specs.Calibrated, []specs.Fit{{Measure: specs.MeasurePower, Form: form.FormPower, Groups: map[string]specs.Group{
 		"net": {Terms: map[string]specs.Coefficient{"active_w": {Value: 20}, "j_per_op": {Value: 3e-12}}}}}}
 	capped := predict(t, r, hot, o)
 	if math.Abs(float64(capped.PowerW)-hot.Power.LimitW.Value) > 1e-6 || capped.LatencyS <= free.LatencyS {
@@ -278,7 +280,7 @@ func TestEnergyPerDay(t *testing.T) {
 // TestGoldenJSON pins the keys and the figures, to six digits because machines differ in the last bits.
 func TestGoldenJSON(t *testing.T) {
 	const path = "testdata/prediction.json"
-	p := predict(t, zooReport(t, "squeezenet1_1"), device(t, "t4"), Options{Precision: specs.FP16, Runtime: Eager, Batch: 4})
+	p := predict(t, zooReport(t, "squeezenet1_1"), device(t, "t4"), Options{Precision: specs.FP16, Runtime: plan.Eager, Batch: 4})
 	p.Model = "zoo:squeezenet1_1"
 	p.Kernels = p.Kernels[:3]
 	data, err := json.Marshal(p)
@@ -368,7 +370,7 @@ func singleChain(t *testing.T, nodes ...*onnx.Node) *onnx.Model {
 func TestPredictorsSideBySide(t *testing.T) {
 	d := device(t, "cpu-generic")
 	compile := func(name string) *Predictor {
-		p, err := Compile(context.Background(), zooReport(t, name), d, Options{Runtime: ORTCPU})
+		p, err := Compile(context.Background(), zooReport(t, name), d, Options{Runtime: plan.ORTCPU})
 		if err != nil {
 			t.Fatal(err)
 		}

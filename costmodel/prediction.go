@@ -1,26 +1,28 @@
 package costmodel
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/costmodel/form"
+	"github.com/onnxcost/onnxcost/costmodel/internal/memory"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
 // Prediction is what one inference of a batch costs: seconds, joules, watts and bytes. The interval holds IntervalLevel
 // of measurements, as far as residuals or priors tell.
 type Prediction struct {
-	Model     string      `json:"model"`
-	Device    string      `json:"device"`
-	Runtime   Runtime     `json:"runtime"`
-	Precision specs.DType `json:"precision"`
-	Threads   int         `json:"threads,omitempty"`
-	Batch     int64       `json:"batch"`
-	Dims      dim.Env     `json:"dims"`
+	Model     string       `json:"model"`
+	Device    string       `json:"device"`
+	Runtime   plan.Runtime `json:"runtime"`
+	Precision specs.DType  `json:"precision"`
+	Threads   int          `json:"threads,omitempty"`
+	Batch     int64        `json:"batch"`
+	Dims      dim.Env      `json:"dims"`
 
 	LatencyS      float64 `json:"latency_s"` // of the whole batch
 	LatencyLowS   float64 `json:"latency_low_s"`
@@ -117,19 +119,19 @@ func (p *Prediction) EnergyPerMillion() Optional { return 1e6 * p.EnergyPerSampl
 // At evaluates the predictor for a batch size and further dimensions; 0 and nil take the Report's own bindings. The
 // error is an *OptionError for dimensions without a value and for a batch that a fixed leading dimension rules out.
 func (p *Predictor) At(batch int64, dims dim.Env) (*Prediction, error) {
-	env, n, err := p.bind(batch, dims)
+	env, n, err := p.binder.bind(batch, dims)
 	if err != nil {
 		return nil, err
 	}
-	env, extra := p.dataDims(env)
+	env, extra := p.binder.dataDims(env)
 	s := p.scratch.Get().(*scratch)
 	defer p.scratch.Put(s)
 	for i := range p.forms {
-		if err := p.forms[i].eval(env, &s.loads[i]); err != nil {
-			return nil, needDims(err, p.Plan.Report, env)
+		if err := p.forms[i].Eval(env, &s.loads[i]); err != nil {
+			return nil, NeedDims(err, p.Plan.Report, env)
 		}
 	}
-	if err := p.model.times(s.loads, env, s.times); err != nil {
+	if err := p.model.Times(s.loads, env, s.times); err != nil {
 		return nil, err
 	}
 	out := &Prediction{Device: p.Device.Name, Runtime: p.Runtime, Precision: p.Precision, Threads: p.Threads, Batch: n, Dims: env,
@@ -137,7 +139,7 @@ func (p *Predictor) At(batch int64, dims dim.Env) (*Prediction, error) {
 	if p.fit != nil {
 		out.Provenance = specs.Calibrated
 	}
-	if p.power.calibrated {
+	if p.power.Calibrated {
 		out.PowerProvenance = specs.Calibrated
 	}
 	out.Diagnostics = append(append(out.Diagnostics, p.diagnostics...), extra...)
@@ -146,31 +148,18 @@ func (p *Predictor) At(batch int64, dims dim.Env) (*Prediction, error) {
 	}
 	p.spend(out, s, p.timeline(out, s))
 	p.compare(out, s)
-	out.Diagnostics = append(out.Diagnostics, unmeasured(s)...)
+	out.Diagnostics = append(out.Diagnostics, form.Unmeasured(s.loads, s.times)...)
 	if out.Diagnostics == nil {
 		out.Diagnostics = []analyzer.Diagnostic{}
 	}
 	return out, nil
 }
 
-// needDims turns a missing binding into advice that names all that are missing.
-func needDims(err error, r *analyzer.Report, env dim.Env) error {
-	var unbound *dim.UnboundError
-	if errors.As(err, &unbound) && len(unbound.Symbols) > 0 {
-		missing := r.Missing(env)
-		if len(missing) == 0 {
-			missing = unbound.Symbols
-		}
-		return &OptionError{Msg: analyzer.NeedDims("a time", missing).Error(), Err: unbound}
-	}
-	return err
-}
-
 // memory is what the runtime needs.
 func (p *Predictor) memory(out *Prediction, env dim.Env) error {
-	m, err := Memory(p.Plan, env, MemoryOptions{Threads: p.Threads, Scale: p.actScale})
+	m, err := memory.Of(p.Plan, env, memory.Options{Threads: p.Threads, Scale: p.actScale})
 	if err != nil {
-		return needDims(err, p.Plan.Report, env)
+		return NeedDims(err, p.Plan.Report, env)
 	}
 	out.WeightMemoryBytes, out.ActivationMemoryBytes, out.PeakMemoryBytes = m.WeightBytes, m.ActivationBytes, m.PeakBytes()
 	out.ActivationMemoryLowBytes, out.ActivationMemoryHighBytes = m.ActivationLowBytes, m.ActivationHighBytes
@@ -186,7 +175,7 @@ func (p *Predictor) memory(out *Prediction, env dim.Env) error {
 // the device begins a kernel when it has been issued and the one before is done. So the latency is at least
 // Σ time + (n-1)·gap and at least n·dispatch. The result is the seconds in which the device does nothing.
 func (p *Predictor) timeline(out *Prediction, s *scratch) (waitS float64) {
-	dispatch, gap := p.model.host()
+	dispatch, gap := p.model.Host()
 	if !p.noKernels {
 		out.Kernels = make([]KernelPrediction, len(s.loads))
 	} else {
@@ -195,7 +184,7 @@ func (p *Predictor) timeline(out *Prediction, s *scratch) (waitS float64) {
 	var issued, end, busy float64
 	for i := range s.loads {
 		l, t := &s.loads[i], &s.times[i]
-		if l.Times <= 0 {
+		if l.Executions <= 0 {
 			continue
 		}
 		issued += dispatch
@@ -205,24 +194,24 @@ func (p *Predictor) timeline(out *Prediction, s *scratch) (waitS float64) {
 		}
 		start = math.Max(start, issued)
 		last := start + t.Seconds
-		if more := l.Times - 1; more > 0 {
+		if more := l.Executions - 1; more > 0 {
 			last += more * math.Max(t.Seconds+gap, dispatch)
 			issued += more * dispatch
 		}
-		waited := start - end + math.Max(0, l.Times-1)*math.Max(gap, dispatch-t.Seconds)
-		if waited > t.Seconds*l.Times {
+		waited := start - end + math.Max(0, l.Executions-1)*math.Max(gap, dispatch-t.Seconds)
+		if waited > t.Seconds*l.Executions {
 			t.Bound = BoundOverhead
 		}
 		if !p.noKernels {
 			n := &p.names[i]
 			k := KernelPrediction{Name: n.name, Op: n.op, Scope: n.scope, Nodes: n.nodes, StartS: end, TimeS: last - end, Bound: t.Bound,
-				FLOPs: l.Times * l.FLOPs, Bytes: l.Times * l.Bytes(), EnergyJ: Unknown(), Unmodelled: l.Missing != ""}
-			if l.Times != 1 {
-				k.Times = l.Times
+				FLOPs: l.Executions * l.FLOPs, Bytes: l.Executions * l.Bytes(), EnergyJ: Unknown(), Unmodelled: l.Missing != ""}
+			if l.Executions != 1 {
+				k.Times = l.Executions
 			}
 			out.Kernels[i] = k
 		}
-		end, busy = last, busy+l.Times*t.Seconds
+		end, busy = last, busy+l.Executions*t.Seconds
 	}
 	out.LatencyS = end
 	return max(0, end-busy)
@@ -232,22 +221,22 @@ func (p *Predictor) timeline(out *Prediction, s *scratch) (waitS float64) {
 func (p *Predictor) spend(out *Prediction, s *scratch, waitS float64) {
 	out.EnergyJ, out.PowerW, out.IdleW, out.EnergyPerSampleJ = Unknown(), Unknown(), Unknown(), Unknown()
 	out.EnergyLowJ, out.EnergyHighJ = Unknown(), Unknown()
-	low, high := p.model.interval(s.loads, s.times)
-	low, high = withWaits(low, high, waitS/out.LatencyS)
-	span := missingSpan(s.loads, s.times)
+	low, high := p.model.Interval(s.loads, s.times)
+	low, high = form.WithWaits(low, high, waitS/out.LatencyS)
+	span := form.MissingSpan(s.loads, s.times)
 	stretch := 1.0
-	if m := &p.power; m.known {
+	if m := &p.power; m.Known {
 		var dynamic float64
 		for i := range s.loads {
-			dynamic += s.loads[i].Times * m.dynamic(&s.loads[i], &s.times[i])
+			dynamic += s.loads[i].Executions * m.Dynamic(&s.loads[i], &s.times[i])
 		}
-		if stretch = m.stretch(out.LatencyS, dynamic); stretch > 1 {
+		if stretch = m.Stretch(out.LatencyS, dynamic); stretch > 1 {
 			out.Diagnostics = append(out.Diagnostics, analyzer.Diagnostic{Severity: analyzer.SeverityNote, Code: CodePowerCap,
-				Message: fmt.Sprintf("would draw more than the limit of %.4g W; slowed down by %.3g", m.limit, stretch)})
+				Message: fmt.Sprintf("would draw more than the limit of %.4g W; slowed down by %.3g", m.Limit, stretch)})
 		}
 		out.LatencyS *= stretch
-		static := m.idle + m.active
-		out.IdleW = Optional(m.idle)
+		static := m.Idle + m.Active
+		out.IdleW = Optional(m.Idle)
 		out.EnergyJ = Optional(static*out.LatencyS + dynamic)
 		out.EnergyPerSampleJ = out.EnergyJ / Optional(out.Batch)
 		out.PowerW = out.IdleW // where nothing runs
@@ -257,7 +246,7 @@ func (p *Predictor) spend(out *Prediction, s *scratch, waitS float64) {
 		for i := range out.Kernels {
 			k := &out.Kernels[i]
 			k.StartS, k.TimeS = k.StartS*stretch, k.TimeS*stretch
-			k.EnergyJ = Optional(static*k.TimeS + s.loads[i].Times*m.dynamic(&s.loads[i], &s.times[i]))
+			k.EnergyJ = Optional(static*k.TimeS + s.loads[i].Executions*m.Dynamic(&s.loads[i], &s.times[i]))
 		}
 	}
 	out.LatencyLowS = out.LatencyS * low
@@ -277,9 +266,7 @@ func (p *Predictor) energyInterval(out *Prediction) {
 		out.EnergyLowJ, out.EnergyHighJ = out.EnergyJ, out.EnergyJ
 		return
 	}
-	width := func(ratio float64) float64 {
-		return math.Sqrt(square(math.Log(ratio)) + square(z90*p.power.sigma))
-	}
+	width := p.power.Width
 	out.EnergyLowJ = out.EnergyJ * Optional(math.Exp(-width(out.LatencyLowS/out.LatencyS)))
 	out.EnergyHighJ = out.EnergyJ * Optional(math.Exp(width(out.LatencyHighS/out.LatencyS)))
 }
@@ -288,12 +275,12 @@ func (p *Predictor) energyInterval(out *Prediction) {
 func (p *Predictor) compare(out *Prediction, s *scratch) {
 	var ops float64
 	for i := range s.loads {
-		ops += s.loads[i].Times * 2 * s.loads[i].MACs
+		ops += s.loads[i].Executions * 2 * s.loads[i].MACs
 	}
-	if text := extrapolation(p.fit, float64(out.Batch), ops/2); text != "" {
+	if text := form.Extrapolation(p.fit, float64(out.Batch), ops/2); text != "" {
 		out.Diagnostics = append(out.Diagnostics, analyzer.Diagnostic{Severity: analyzer.SeverityWarning, Code: CodeExtrapolation,
 			Message: text + "; the interval does not cover that"})
 	}
 	out.Baselines.Ops.LatencyS = p.ops(ops)
-	out.Baselines.Roofline.LatencyS = roofline(p.Device, s.loads, p.share)
+	out.Baselines.Roofline.LatencyS = form.Roofline(p.Device, s.loads, p.share)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/zoo"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -58,7 +59,7 @@ func TestPublishedThroughput(t *testing.T) {
 		if reports[row[1]] == nil {
 			reports[row[1]] = zooReport(t, row[1])
 		}
-		p, err := Predict(context.Background(), reports[row[1]], device(t, row[0]), Options{Runtime: Eager, Precision: specs.FP16, Batch: batch, NoKernels: true})
+		p, err := Predict(context.Background(), reports[row[1]], device(t, row[0]), Options{Runtime: plan.Eager, Precision: specs.FP16, Batch: batch, NoKernels: true})
 		if err != nil {
 			t.Fatal(err)
 		}

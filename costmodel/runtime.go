@@ -1,48 +1,57 @@
 package costmodel
 
 import (
-	"fmt"
-	"strings"
+	"github.com/onnxcost/onnxcost/analyzer"
+	"github.com/onnxcost/onnxcost/analyzer/dim"
+	"github.com/onnxcost/onnxcost/costmodel/internal/lower"
+	"github.com/onnxcost/onnxcost/costmodel/internal/memory"
+	"github.com/onnxcost/onnxcost/costmodel/plan"
+	"github.com/onnxcost/onnxcost/specs"
 )
 
-// Runtime names a runtime profile: what turns graph nodes into kernels.
-type Runtime string
+// What a runtime launches is described in package plan.
+type (
+	Plan        = plan.Plan
+	Kernel      = plan.Kernel
+	Runtime     = plan.Runtime
+	RuntimeInfo = plan.RuntimeInfo
+)
+
+// MemoryUse is what a runtime needs to run a Plan once, MemoryOptions steer Memory.
+type (
+	MemoryUse     = memory.Use
+	MemoryOptions = memory.Options
+)
 
 // The runtimes.
 const (
-	Eager    Runtime = "eager"
-	ORTCPU   Runtime = "ort-cpu"
-	ORTCUDA  Runtime = "ort-cuda"
-	TensorRT Runtime = "tensorrt"
-	Torch7   Runtime = "torch7-cudnn5"
+	Eager    = plan.Eager
+	ORTCPU   = plan.ORTCPU
+	ORTCUDA  = plan.ORTCUDA
+	TensorRT = plan.TensorRT
+	Torch7   = plan.Torch7
 )
 
-// RuntimeInfo describes a runtime profile.
-type RuntimeInfo struct {
-	Name  Runtime
-	Title string // one line
-	Fuses string // what becomes one kernel, in a line
-}
-
-var runtimes = []RuntimeInfo{
-	{Eager, "a framework that launches operator by operator (PyTorch eager)", "nothing, but what the framework has as one operator is one kernel (Gelu, layer norm, linear, attention); views cost none"},
-	{ORTCPU, "ONNX Runtime 1.30 with its CPU provider, all optimisations on", "what its own optimised graph fuses: activations and sums into convolutions and products, Gelu, normalisations; blocked layout"},
-	{ORTCUDA, "ONNX Runtime 1.30 with its CUDA provider", "biases, scales, transpositions and residuals into products, Gelu, normalisations; activations stay kernels; shape arithmetic costs none"},
-	{TensorRT, "TensorRT, as its developer guide describes fusion", "bias, sum and activation into convolutions and products; chains of element-wise layers; Gelu, normalisations, attention; views and concatenations cost none"},
-	{Torch7, "Torch7 modules over cuDNN 5, as arXiv:1605.07678 measured them", "nothing; a module is a kernel"},
-}
-
 // Runtimes lists the profiles, in the order in which help shows them.
-func Runtimes() []RuntimeInfo { return append([]RuntimeInfo(nil), runtimes...) }
+func Runtimes() []RuntimeInfo { return plan.Runtimes() }
 
 // ParseRuntime returns the runtime called name. The error lists the names.
-func ParseRuntime(name string) (Runtime, error) {
-	names := make([]string, len(runtimes))
-	for i, r := range runtimes {
-		if string(r.Name) == name {
-			return r.Name, nil
-		}
-		names[i] = string(r.Name)
-	}
-	return "", fmt.Errorf("runtime %q: want one of %s", name, strings.Join(names, ", "))
+func ParseRuntime(name string) (Runtime, error) { return plan.ParseRuntime(name) }
+
+// CodeRuntimeGraph marks nodes that a runtime executes in a form that the Plan does not have.
+const CodeRuntimeGraph = lower.CodeRuntimeGraph
+
+// Lower turns the executed nodes of a Report into the kernels of a runtime. The kernels of CPU runtimes depend on the
+// processor that the runtime's build meets; nil stands for specs.AssumedProcessor. The error is for a runtime that does
+// not exist.
+func Lower(r *analyzer.Report, rt Runtime, cpu *specs.Processor) (*Plan, error) {
+	return lower.Lower(r, rt, cpu)
+}
+
+// Memory says what the runtime of a Plan needs under a binding of its free dimensions: for ort-cpu what its planner and
+// its arena do, for eager the caching allocator of a framework, for torch7-cudnn5 modules that keep their outputs, for
+// runtimes on accelerators a plan in one block with its bounds. It is safe for concurrent use. The error names the
+// dimensions without a value, or a runtime without a memory model.
+func Memory(p *Plan, env dim.Env, opt MemoryOptions) (*MemoryUse, error) {
+	return memory.Of(p, env, opt)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/budget"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -70,12 +71,12 @@ func runCheck(ctx context.Context, s streams, o checkOptions, args []string) err
 	if o.budget == "" {
 		return misuse("check: no budget; give --budget FILE")
 	}
-	b, err := costmodel.LoadBudget(o.budget)
+	b, err := budget.LoadBudget(o.budget)
 	if err != nil {
 		return budgetError(s, &o, err)
 	}
 	lowerBound := false
-	res, err := costmodel.Check(ctx, b, costmodel.CheckOptions{Models: args, Analyze: func(m *onnx.Model) (analyzer.Options, error) {
+	res, err := budget.Check(ctx, b, budget.CheckOptions{Models: args, Analyze: func(m *onnx.Model) (analyzer.Options, error) {
 		return o.options(m)
 	}})
 	var opt *costmodel.OptionError
@@ -151,15 +152,15 @@ const (
 
 // verdicts are a check's result under --uncertain.
 type verdicts struct {
-	*costmodel.CheckResult
+	*budget.CheckResult
 	uncertain string
 }
 
-func (v *verdicts) level(l *costmodel.LimitVerdict) level {
+func (v *verdicts) level(l *budget.LimitVerdict) level {
 	switch {
-	case l.Verdict == costmodel.Fail, l.Verdict == costmodel.Uncertain && v.uncertain == "fail":
+	case l.Verdict == budget.Fail, l.Verdict == budget.Uncertain && v.uncertain == "fail":
 		return levelError
-	case l.Verdict == costmodel.Uncertain && v.uncertain == "warn":
+	case l.Verdict == budget.Uncertain && v.uncertain == "warn":
 		return levelWarning
 	}
 	return levelNone

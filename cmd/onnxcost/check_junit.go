@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/budget"
 )
 
 // The JUnit report that CI systems read: a suite for each model, a case for each limit.
@@ -125,10 +125,10 @@ func githubTable(w io.Writer, v *verdicts) error {
 	for i := range v.Limits {
 		l := &v.Limits[i]
 		todo := ""
-		if l.Verdict != costmodel.Pass {
+		if l.Verdict != budget.Pass {
 			todo = advice(l)
 		}
-		g.add(map[costmodel.Verdict]string{costmodel.Pass: "✅ pass", costmodel.Fail: "❌ fail", costmodel.Uncertain: "⚠️ uncertain"}[l.Verdict],
+		g.add(map[budget.Verdict]string{budget.Pass: "✅ pass", budget.Fail: "❌ fail", budget.Uncertain: "⚠️ uncertain"}[l.Verdict],
 			l.Model, l.Limit, bound(l), figure(l.Value, l.Dimension), interval(l), settingOf(l), todo)
 	}
 	for _, p := range v.Problems {

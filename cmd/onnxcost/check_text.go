@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/budget"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -22,15 +23,15 @@ func writeCheckText(s streams, v *verdicts) error {
 		if err := checkGrid(rows).render(s.out); err != nil {
 			return err
 		}
-		if slices.ContainsFunc(rows, func(l costmodel.LimitVerdict) bool { return l.Verdict != costmodel.Pass }) {
+		if slices.ContainsFunc(rows, func(l budget.LimitVerdict) bool { return l.Verdict != budget.Pass }) {
 			fmt.Fprintln(s.out)
 		}
 		for i := range rows {
-			if rows[i].Verdict == costmodel.Pass {
+			if rows[i].Verdict == budget.Pass {
 				continue
 			}
 			name := rows[i].Limit
-			if slices.ContainsFunc(rows, func(l costmodel.LimitVerdict) bool { return l.Limit == name && settingOf(&l) != settingOf(&rows[i]) }) {
+			if slices.ContainsFunc(rows, func(l budget.LimitVerdict) bool { return l.Limit == name && settingOf(&l) != settingOf(&rows[i]) }) {
 				name += " (" + settingOf(&rows[i]) + ")"
 			}
 			fmt.Fprintf(s.out, "%s: %s\n", name, advice(&rows[i]))
@@ -53,7 +54,7 @@ func tally(v *verdicts) string {
 	return text
 }
 
-func checkGrid(rows []costmodel.LimitVerdict) *grid {
+func checkGrid(rows []budget.LimitVerdict) *grid {
 	g := &grid{columns: []column{{title: "verdict"}, {title: "limit"}, {title: "bound", right: true}, {title: "value", right: true}, {title: "90 % interval"}, {title: "under", max: 60}}}
 	for i := range rows {
 		l := &rows[i]
@@ -63,7 +64,7 @@ func checkGrid(rows []costmodel.LimitVerdict) *grid {
 }
 
 // bound prints a limit, such as "≤ 250 mJ".
-func bound(l *costmodel.LimitVerdict) string {
+func bound(l *budget.LimitVerdict) string {
 	sign := "≤ "
 	if l.AtLeast {
 		sign = "≥ "
@@ -76,7 +77,7 @@ func bound(l *costmodel.LimitVerdict) string {
 }
 
 // interval is empty for an exact figure; an open end is "more" or "less".
-func interval(l *costmodel.LimitVerdict) string {
+func interval(l *budget.LimitVerdict) string {
 	if l.Low == l.High || !l.Low.Known() && !l.High.Known() {
 		return ""
 	}
@@ -90,7 +91,7 @@ func interval(l *costmodel.LimitVerdict) string {
 	return low + " to " + high
 }
 
-func settingOf(l *costmodel.LimitVerdict) string {
+func settingOf(l *budget.LimitVerdict) string {
 	var parts []string
 	if l.Device != "" {
 		parts = append(parts, l.Device, string(l.Runtime), string(l.Precision))
@@ -114,7 +115,7 @@ func figure(v costmodel.Optional, d specs.Dimension) string {
 }
 
 // advice says how much must go, and where most of it is.
-func advice(l *costmodel.LimitVerdict) string {
+func advice(l *budget.LimitVerdict) string {
 	var parts []string
 	if l.Note != "" {
 		parts = append(parts, l.Note)
@@ -155,7 +156,7 @@ func advice(l *costmodel.LimitVerdict) string {
 }
 
 // sentence says all of a verdict in a line.
-func sentence(l *costmodel.LimitVerdict) string {
+func sentence(l *budget.LimitVerdict) string {
 	text := fmt.Sprintf("%s: %s %s, limit %s", l.Model, l.Limit, figure(l.Value, l.Dimension), bound(l))
 	if i := interval(l); i != "" {
 		text += ", 90 % interval " + i
@@ -163,7 +164,7 @@ func sentence(l *costmodel.LimitVerdict) string {
 	if u := settingOf(l); u != "" {
 		text += " (" + u + ")"
 	}
-	if l.Verdict == costmodel.Pass {
+	if l.Verdict == budget.Pass {
 		return text
 	}
 	if a := advice(l); a != "" {

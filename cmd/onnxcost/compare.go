@@ -13,6 +13,7 @@ import (
 	"github.com/onnxcost/onnxcost/analyzer"
 	"github.com/onnxcost/onnxcost/analyzer/dim"
 	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/budget"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -96,7 +97,7 @@ func parseGates(text string) ([]gate, error) {
 }
 
 // broken says whether a change goes beyond the gate; an unknown figure always does.
-func (g gate) broken(c costmodel.Change) bool {
+func (g gate) broken(c budget.Change) bool {
 	r := c.Relative()
 	if g.falls {
 		return !(r >= g.share)
@@ -153,7 +154,7 @@ func runCompare(ctx context.Context, s streams, o compareOptions, before, after 
 	if err := o.unused(); err != nil {
 		return err
 	}
-	c, err := costmodel.Compare(ctx, a, b, d, opt)
+	c, err := budget.Compare(ctx, a, b, d, opt)
 	var unbound *dim.UnboundError
 	if errors.As(err, &unbound) {
 		missing := append(a.Missing(a.Dims), b.Missing(b.Dims)...)
@@ -189,7 +190,7 @@ func runCompare(ctx context.Context, s streams, o compareOptions, before, after 
 	return nil
 }
 
-func judgeGates(c *costmodel.Comparison, gates []gate) ([]outcome, error) {
+func judgeGates(c *budget.Comparison, gates []gate) ([]outcome, error) {
 	var out []outcome
 	for _, g := range gates {
 		m, ok := c.Metric(g.metric)
@@ -215,7 +216,7 @@ func judgeGates(c *costmodel.Comparison, gates []gate) ([]outcome, error) {
 }
 
 // relative prints a change with its sign.
-func relative(c costmodel.Change) string {
+func relative(c budget.Change) string {
 	r := c.Relative()
 	switch {
 	case math.IsNaN(r):

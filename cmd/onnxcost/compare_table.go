@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/onnxcost/onnxcost/costmodel"
+	"github.com/onnxcost/onnxcost/costmodel/budget"
 	"github.com/onnxcost/onnxcost/specs"
 )
 
@@ -13,19 +13,19 @@ var attributions = []struct {
 	title  string
 	dim    specs.Dimension
 	device bool
-	of     func(costmodel.LayerFigures) float64
+	of     func(budget.LayerFigures) float64
 }{
-	{"time", specs.DimTime, true, func(f costmodel.LayerFigures) float64 { return f.TimeS }},
-	{"energy", specs.DimEnergy, true, func(f costmodel.LayerFigures) float64 { return f.EnergyJ }},
-	{"memory", specs.DimBytes, false, func(f costmodel.LayerFigures) float64 { return f.MemoryBytes }},
-	{"MACs", specs.DimMACs, false, func(f costmodel.LayerFigures) float64 { return f.MACs }},
-	{"params", specs.DimParams, false, func(f costmodel.LayerFigures) float64 { return f.Params }},
+	{"time", specs.DimTime, true, func(f budget.LayerFigures) float64 { return f.TimeS }},
+	{"energy", specs.DimEnergy, true, func(f budget.LayerFigures) float64 { return f.EnergyJ }},
+	{"memory", specs.DimBytes, false, func(f budget.LayerFigures) float64 { return f.MemoryBytes }},
+	{"MACs", specs.DimMACs, false, func(f budget.LayerFigures) float64 { return f.MACs }},
+	{"params", specs.DimParams, false, func(f budget.LayerFigures) float64 { return f.Params }},
 }
 
-func renderCompare(s streams, o *compareOptions, c *costmodel.Comparison, outcomes []outcome) error {
+func renderCompare(s streams, o *compareOptions, c *budget.Comparison, outcomes []outcome) error {
 	if o.output == "json" {
 		return writeJSON(s.out, struct {
-			*costmodel.Comparison
+			*budget.Comparison
 			FailOn []outcome `json:"fail_on,omitempty"`
 		}{c, outcomes})
 	}
@@ -89,7 +89,7 @@ func renderCompare(s streams, o *compareOptions, c *costmodel.Comparison, outcom
 	return nil
 }
 
-func compareTotals(c *costmodel.Comparison, outcomes []outcome) *grid {
+func compareTotals(c *budget.Comparison, outcomes []outcome) *grid {
 	g := &grid{columns: []column{{title: "total"}, {title: "old", right: true}, {title: "new", right: true}, {title: "change", right: true}}}
 	if len(outcomes) > 0 {
 		g.columns = append(g.columns, column{title: "allowed", right: true}, column{title: ""})
@@ -114,14 +114,14 @@ func compareTotals(c *costmodel.Comparison, outcomes []outcome) *grid {
 }
 
 // layerTally counts what became of the layers.
-func layerTally(c *costmodel.Comparison) string {
-	counts := map[costmodel.LayerStatus]int{costmodel.LayerSame: c.Same}
+func layerTally(c *budget.Comparison) string {
+	counts := map[budget.LayerStatus]int{budget.LayerSame: c.Same}
 	for _, l := range c.Layers {
 		counts[l.Status]++
 	}
 	var parts []string
-	for _, s := range []costmodel.LayerStatus{costmodel.LayerSame, costmodel.LayerChanged, costmodel.LayerRenamed, costmodel.LayerFused, costmodel.LayerSplit,
-		costmodel.LayerAdded, costmodel.LayerRemoved} {
+	for _, s := range []budget.LayerStatus{budget.LayerSame, budget.LayerChanged, budget.LayerRenamed, budget.LayerFused, budget.LayerSplit,
+		budget.LayerAdded, budget.LayerRemoved} {
 		if counts[s] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[s], s))
 		}
@@ -130,7 +130,7 @@ func layerTally(c *costmodel.Comparison) string {
 }
 
 // layerName names a layer on both sides where the names differ.
-func layerName(l *costmodel.LayerChange) string {
+func layerName(l *budget.LayerChange) string {
 	old, now := strings.Join(l.Old, " + "), strings.Join(l.New, " + ")
 	switch {
 	case old == now || old == "":
