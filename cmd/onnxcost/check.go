@@ -76,7 +76,8 @@ func runCheck(ctx context.Context, s streams, o checkOptions, args []string) err
 		return budgetError(s, &o, err)
 	}
 	lowerBound := false
-	res, err := budget.Check(ctx, b, budget.CheckOptions{Models: args, Analyze: func(m *onnx.Model) (analyzer.Options, error) {
+	o.several(2) // as many as the budget's patterns match
+	res, err := budget.Check(ctx, b, budget.CheckOptions{Models: args, Analyzed: o.note, Analyze: func(m *onnx.Model) (analyzer.Options, error) {
 		return o.options(m)
 	}})
 	var opt *costmodel.OptionError
@@ -86,6 +87,9 @@ func runCheck(ctx context.Context, s streams, o checkOptions, args []string) err
 	case errors.As(err, &opt):
 		return misuse("%v", err)
 	case err != nil:
+		return err
+	}
+	if err := o.unused(); err != nil {
 		return err
 	}
 	v := &verdicts{CheckResult: res, uncertain: o.uncertain}

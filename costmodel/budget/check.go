@@ -95,6 +95,8 @@ type CheckOptions struct {
 	Open func(name string) (*onnx.Model, error)
 	// Analyze gives the options of an analysis; dimensions in it go before those of the budget.
 	Analyze func(m *onnx.Model) (analyzer.Options, error)
+	// Analyzed, where it is not nil, sees the report of every model, such as to learn which dimensions it has.
+	Analyzed func(r *analyzer.Report)
 }
 
 // LoadBudget reads a budget file, with all problems at once as specs.Errors: runtimes and networks of the zoo that do
@@ -343,6 +345,14 @@ func (c *checker) analyse(ctx context.Context, k *specs.BudgetCase) (*analyzer.R
 			}
 		}
 		return nil, c.located(path, k, err)
+	}
+	if c.opt.Analyzed != nil {
+		c.opt.Analyzed(r)
+	}
+	for name := range k.Dims { // those of the budget are this model's, whatever the options let pass
+		if slices.Contains(r.UnusedDims, name) {
+			return nil, c.located(k.Path+".dims."+name, k, &analyzer.OptionError{Msg: fmt.Sprintf("the model has no free dimension %q", name)})
+		}
 	}
 	more := false
 	for name, v := range k.DefaultDims {
