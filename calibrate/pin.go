@@ -44,16 +44,10 @@ func probeOptions(threads int, provider string) ort.Options {
 	return timedOptions(threads, provider, 50*time.Microsecond)
 }
 
-// flushDenormals makes the runtime take numbers too small for full precision as 0. Processors compute with them up to a
-// hundred times as slowly. Trained networks hardly meet any; those whose weights were taken out and replaced by one
-// constant do, layer after layer, and their time would be that of the constant. The runtime settles it with the first
-// session of a process.
-const flushDenormals = "session.set_denormal_as_zero"
-
 func timedOptions(threads int, provider string, spin time.Duration) ort.Options {
-	o := ort.Options{Threads: threads, Provider: provider, Config: map[string]string{flushDenormals: "1"}}
+	o := ort.Options{Threads: threads, Provider: provider}
 	if threads > 1 {
-		o.Config["session.intra_op.spin_duration_us"] = strconv.FormatInt(spin.Microseconds(), 10)
+		o.Config = map[string]string{"session.intra_op.spin_duration_us": strconv.FormatInt(spin.Microseconds(), 10)}
 		if cpus := cores().Place(threads); cpus != nil {
 			o.Config["session.intra_op_thread_affinities"] = affinities(cpus)
 		}
