@@ -2,7 +2,6 @@ package calibrate
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 )
@@ -113,7 +112,7 @@ var restClasses = []microClass{
 		build: func(m *micro, p micros) *onnx.Model {
 			// Corners of random boxes, and scores that none of them lacks.
 			a, b := m.raw(onnx.Float32, 1, p["boxes"], 4), m.raw(onnx.Float32, 1, p["classes"], p["boxes"])
-			y := m.op("NonMaxSuppression", []int64{-1, 3}, []arg{a, b, m.int1(p["most"]), m.vector(0.5), m.vector(-10)})
+			y := m.op("NonMaxSuppression", []int64{-1, 3}, []arg{a, b, m.ints(p["most"]), m.vector(0.5), m.vector(-10)})
 			return m.model(m.op("ReduceMax", []int64{1, 1}, []arg{m.cast(y, onnx.Float32)}, attrInt("keepdims", 1)))
 		},
 	},
@@ -164,14 +163,12 @@ func attrFloat(name string, v float32) onnx.Attribute {
 // cast converts x.
 func (m *micro) cast(x arg, to onnx.DType) arg { return m.unary("Cast", x, attrInt("to", int64(to))) }
 
-// int is a stored whole number; int1 is a vector of one.
+// int is a stored whole number.
 func (m *micro) int(v int64) arg {
 	a := m.ints(v)
 	m.g.Initializers[len(m.g.Initializers)-1] = onnx.Int64Tensor(a.name, nil, v)
 	return arg{a.name, nil}
 }
-
-func (m *micro) int1(v int64) arg { return m.ints(v) }
 
 // vector is a stored list of numbers.
 func (m *micro) vector(v ...float32) arg {
@@ -286,7 +283,7 @@ func loopClass(kind string) microClass {
 					x = b.unary("Sigmoid", x)
 				}
 				for i, n := range b.g.Nodes {
-					n.Name = strings.Join([]string{"b", n.Name}, "_")
+					n.Name = "b_" + n.Name
 					if i == len(b.g.Nodes)-1 {
 						n.Outputs[0] = "b_out"
 					} else {

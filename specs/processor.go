@@ -29,22 +29,25 @@ const (
 	AMXINT8    Feature = "amx_int8"
 	AMXBF16    Feature = "amx_bf16"
 
-	ASIMD    Feature = "asimd"
-	ASIMDHP  Feature = "asimdhp"
-	ASIMDDP  Feature = "asimddp"
-	ARMI8MM  Feature = "i8mm"
-	ARMBF16  Feature = "bf16"
-	SVE      Feature = "sve"
-	SVE2     Feature = "sve2"
-	SVEI8MM  Feature = "svei8mm"
-	SVEBF16  Feature = "svebf16"
-	SME      Feature = "sme"
-	SME2     Feature = "sme2"
-	firstARM         = 16 // position of the first arm64 feature
+	ASIMD   Feature = "asimd"
+	ASIMDHP Feature = "asimdhp"
+	ASIMDDP Feature = "asimddp"
+	ARMI8MM Feature = "i8mm"
+	ARMBF16 Feature = "bf16"
+	SVE     Feature = "sve"
+	SVE2    Feature = "sve2"
+	SVEI8MM Feature = "svei8mm"
+	SVEBF16 Feature = "svebf16"
+	SME     Feature = "sme"
+	SME2    Feature = "sme2"
 )
 
-var features = []Feature{SSE41, AVX, AVX2, FMA, F16C, AVXVNNI, AVX512F, AVX512BW, AVX512DQ, AVX512VL, AVX512VNNI, AVX512BF16, AVX512FP16,
-	AMXTile, AMXINT8, AMXBF16, ASIMD, ASIMDHP, ASIMDDP, ARMI8MM, ARMBF16, SVE, SVE2, SVEI8MM, SVEBF16, SME, SME2}
+var (
+	x86Features = []Feature{SSE41, AVX, AVX2, FMA, F16C, AVXVNNI, AVX512F, AVX512BW, AVX512DQ, AVX512VL, AVX512VNNI, AVX512BF16, AVX512FP16,
+		AMXTile, AMXINT8, AMXBF16}
+	armFeatures = []Feature{ASIMD, ASIMDHP, ASIMDDP, ARMI8MM, ARMBF16, SVE, SVE2, SVEI8MM, SVEBF16, SME, SME2}
+	features    = slices.Concat(x86Features, armFeatures)
+)
 
 // Features lists all features that a device file may name, in its order.
 func Features() []Feature { return slices.Clone(features) }
@@ -68,6 +71,8 @@ func (Feature) allowed() []string {
 	}
 	return out
 }
+
+func (f Feature) arm() bool { return slices.Contains(armFeatures, f) }
 
 // An Architecture is a family of instruction sets.
 type Architecture string
@@ -100,10 +105,8 @@ func (p *Processor) Has(f Feature) bool { return slices.Contains(p.Features, f) 
 // Architecture is the family that the features belong to, x86-64 where there
 // are none.
 func (p *Processor) Architecture() Architecture {
-	for _, f := range p.Features {
-		if slices.Index(features, f) >= firstARM {
-			return ARM64
-		}
+	if slices.ContainsFunc(p.Features, Feature.arm) {
+		return ARM64
 	}
 	return X8664
 }
@@ -139,7 +142,7 @@ func (d *Device) checkProcessor(r *report) {
 	}
 	families := map[bool]bool{}
 	for i, f := range p.Features {
-		families[slices.Index(features, f) >= firstARM] = true
+		families[f.arm()] = true
 		if slices.Contains(p.Features[:i], f) {
 			r.at("cpu.features", "%s is named twice", f)
 		}

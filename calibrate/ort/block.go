@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/onnxcost/onnxcost/analyzer/onnx"
 )
@@ -21,6 +22,21 @@ const domainNCHWC = "com.microsoft.nchwc"
 // Source of both numbers: ONNX Runtime 1.30, onnxruntime/core/optimizer/nchwc_transformer.cc (ConvTransformer, which
 // rounds the output channels of the weights up to MlasNchwcGetBlockSize) and core/mlas/lib/platform.cpp.
 func (l *Library) ChannelBlock() (int, error) {
+	if block, known := blocks.Load(l); known {
+		return block.(int), nil
+	}
+	block, err := l.askBlock()
+	if err == nil {
+		blocks.Store(l, block)
+	}
+	return block, err
+}
+
+// blocks are the channel blocks of libraries that have been asked: one answer holds for the process.
+var blocks sync.Map
+
+// askBlock lets the runtime optimise blockModel.
+func (l *Library) askBlock() (int, error) {
 	dir, err := os.MkdirTemp("", "onnxcost-block-")
 	if err != nil {
 		return 0, err

@@ -12,7 +12,7 @@ import (
 // Each is a group of the form by itself, called by the operator and the mode, such as Resize_cubic or Cast_fromint. A group
 // that no microbenchmark had is taken for the nearest one that has: the same name without its last part.
 
-// pads is the mode of a Pad: constants are filled in, other modes copy elements one by one.
+// padMode is the mode of a Pad: constants are filled in, other modes copy elements one by one.
 func (k *ortKernel) padMode() string {
 	if mode := k.Attrs.StrAttr("mode", "constant"); mode != "constant" {
 		return "_" + mode
@@ -100,7 +100,7 @@ func (k *ortKernel) axisMode() string {
 	return "_inner"
 }
 
-// sorted counts what finding the k largest costs: every element is compared once, and a heap of k is sorted.
+// topK counts what finding the k largest costs: every element is compared once, and a heap of k is sorted.
 func (k *ortKernel) topK() {
 	x, y := first(k.in, 0), first(k.out, 0)
 	k.add("elements", volume(x))

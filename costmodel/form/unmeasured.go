@@ -1,6 +1,7 @@
 package form
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,15 +32,7 @@ func Unmeasured(loads []Demand, times []KernelTime) []analyzer.Diagnostic {
 		names = append(names, name)
 		sum += t
 	}
-	slices.SortFunc(names, func(a, b string) int {
-		if by[a] != by[b] {
-			if by[a] > by[b] {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a, b)
-	})
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(by[b], by[a]), strings.Compare(a, b)) })
 	const most = 5
 	list := strings.Join(names[:min(most, len(names))], ", ")
 	if len(names) > most {
